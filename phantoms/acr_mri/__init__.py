@@ -1,0 +1,1 @@
+"""The ACR MRI phantom, large and medium."""

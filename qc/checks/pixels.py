@@ -1,0 +1,223 @@
+"""Are the pixels an image: readable, not blank, not constant, not clipped, each only once?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc.check import Applies, Example, FrameCheckBase, check
+from qc.picture import picture
+from qc.pixels import FramePixels
+from qc.results import Finding, ImageEvidence, Metric, Result, Status
+from qc.study import Frame, Series
+
+CLIPPED = Metric(
+    "pixels.clipped", "%", "Pixels at the largest value that can be stored, worst frame", "lower", "clipping by definition: largest code"
+)
+
+CODES = {
+    "pixels.undecodable": "The image cannot be shown. Ask for the file again.",
+    "pixels.not_decodable_here": "The images may be good, but the software to unpack them is not installed here; nothing was measured on them.",
+    "pixels.blank": "Some images show nothing. Look whether the scan or the transfer failed there.",
+    "pixels.constant": "Some images have one single value everywhere: they hold no picture.",
+    "pixels.clipped": "The brightest part is cut off at the largest value that can be stored; what was brighter is lost. Gain or scaling was wrong.",
+    "pixels.duplicate": "Two images of different places or times have exactly the same pixels: one of them is a copy in the wrong place.",
+    "pixels.high_bits": "Bits above the stored range are set (an old form of overlay). They were masked away before measuring.",
+}
+CLIP_MODALITIES = frozenset({"CT", "MR", "PT", "NM"})
+
+
+@dataclass(frozen=True)
+class PixelParameters:
+    """Parameters.
+
+    Attributes
+    ----------
+    blank_levels
+        A frame whose 0.1st and 99.9th percentile are closer than this many stored levels is blank.
+    clipped_percent
+        Share of pixels at the top code from which a frame counts as clipped.
+    clipped_area_cm2
+        CT: clipped areas smaller than this in a frame are taken for metal.
+    """
+
+    blank_levels: int = 4
+    clipped_percent: float = 0.1
+    clipped_area_cm2: float = 1.0
+
+
+@cache
+def _key(words: int) -> NDArray[np.uint64]:
+    return np.random.default_rng(words).integers(1, 1 << 63, words, dtype=np.uint64) * 2 + 1
+
+
+def fingerprint(stored: NDArray[Any]) -> tuple[int, int, int]:
+    """Return a fingerprint of an image: equal images always agree, others by chance once in 2^63.
+
+    A multilinear hash over 64-bit words, ten times as fast as a cryptographic one; it is to find copies, not forgeries.
+    """
+    data = np.ascontiguousarray(stored).reshape(-1).view(np.uint8)
+    whole = len(data) // 8
+    words = data[: whole * 8].view(np.uint64)
+    total = int((words * _key(whole)).sum(dtype=np.uint64)) if whole else 0
+    return total, int.from_bytes(data[whole * 8 :].tobytes(), "little"), len(data)
+
+
+@dataclass
+class _Group:
+    """Frames with one fault: how many, the first few, and a picture of the worst."""
+
+    count: int = 0
+    frames: list[Frame] = field(default_factory=list)
+    worst: float = -1.0
+    evidence: tuple[ImageEvidence, ...] = ()
+
+    def add(self, frame: Frame, badness: float, image: NDArray[Any], title: str) -> None:
+        self.count += 1
+        if len(self.frames) < 20:
+            self.frames.append(frame)
+        if badness > self.worst:
+            self.worst = badness
+            self.evidence = (picture(image if image.ndim == 2 else image[..., 0], f"{title}: {frame.label}", spacing_mm=frame.spacing_mm),)
+
+
+@check(
+    id="pixels",
+    version=1,
+    title="Pixels readable, not blank, not clipped, not copied",
+    level="series",
+    needs="each_frame",
+    applies=Applies(not_classes=frozenset({"not_image"})),
+    metrics=(CLIPPED,),
+    codes=CODES,
+    params=PixelParameters,
+    source="DICOM PS3.3 C.7.6.3; definitions of blank, constant and clipped in the parameters",
+    invariances=("file_order",),
+    examples=(
+        Example("ct_head"),
+        Example("mr_brain"),
+        Example("ct_head", fault="blank_slice", codes={"pixels.blank": Status.WARN}),
+        Example("ct_head", fault="copied_pixels", codes={"pixels.duplicate": Status.WARN}),
+        Example("mr_brain", fault="clipped", codes={"pixels.clipped": Status.WARN}),
+    ),
+    required=True,
+)
+class Pixels(FrameCheckBase):
+    """Look at each frame once: range, share of pixels at the top code, and a digest of its bytes.
+
+    Copies are found by digest over the whole series; blank frames are not called copies of each other, and a cine may
+    repeat a frame. CT clipping below 1 cm2 in a frame is taken for metal.
+    """
+
+    def __init__(self, series: Series, params: PixelParameters) -> None:
+        super().__init__(series, params)
+        self.seen = 0
+        self.blank, self.constant, self.clipped, self.copied, self.high_bits = _Group(), _Group(), _Group(), _Group(), _Group()
+        self.first_with: dict[tuple[int, int, int], Frame] = {}
+        self.pairs: list[tuple[Frame, Frame]] = []
+        self.most_clipped: float | None = None
+
+    def frame(self, frame: FramePixels) -> None:
+        """See one frame."""
+        self.seen += 1
+        stored, row = frame.stored, frame.frame
+        if frame.high_bits:
+            self.high_bits.add(row, 1.0, stored, "high bits set")
+        low, high = stored.min(), stored.max()
+        if low == high:
+            self.constant.add(row, 1.0, stored, "constant")
+            return
+        if self._is_blank(stored, float(low), float(high)):
+            self.blank.add(row, 1.0, stored, "blank")
+            return
+        if self.series.modality in CLIP_MODALITIES and self.series.klass not in ("derived", "screenshot") and stored.ndim == 2:
+            self._clip(frame, int(high) if stored.dtype.kind in "iu" else None)
+        if self.series.klass not in ("cine", "screenshot"):
+            self._copy(row, stored)
+
+    def _is_blank(self, stored: NDArray[Any], low: float, high: float) -> bool:
+        """Blank: hardly any range once the outermost 0.1 % are left out."""
+        if stored.dtype.kind not in "iu" or self.series.klass in ("derived", "screenshot") or stored.ndim == 3:
+            return False
+        levels = self.params.blank_levels
+        if high - low < levels:
+            return True
+        few = np.sort(stored[::8, ::8], axis=None)
+        if int(few[-1 - len(few) // 100]) - int(few[len(few) // 100]) >= levels:
+            return False  # the middle 98 % of a sample already span more
+        bottom, top = np.percentile(stored, [0.1, 99.9])
+        return bool(top - bottom < levels)
+
+    def _clip(self, frame: FramePixels, high: int | None) -> None:
+        """Share of pixels at the top code, where the largest value is the top code of the stored bits."""
+        bits = frame.frame.get("BitsStored")
+        if high is None or not isinstance(bits, int):
+            return
+        top = (1 << (bits - 1)) - 1 if frame.stored.dtype.kind == "i" else (1 << bits) - 1
+        at_top = int(np.count_nonzero(frame.stored == high)) if high == top else 0
+        percent = 100.0 * at_top / frame.stored.size
+        self.most_clipped = max(percent, self.most_clipped or 0.0)
+        if percent <= self.params.clipped_percent:
+            return
+        spacing = frame.frame.spacing_mm
+        if self.series.modality == "CT" and spacing and at_top * spacing[0] * spacing[1] / 100 < self.params.clipped_area_cm2:
+            return
+        self.clipped.add(frame.frame, percent, frame.stored, f"{percent:.1f} % of the pixels at the top value {top}")
+
+    def _copy(self, row: Frame, stored: NDArray[Any]) -> None:
+        digest = fingerprint(stored)
+        first = self.first_with.setdefault(digest, row)
+        if first is not row:
+            self.pairs.append((first, row))
+            self.copied.add(row, 1.0, stored, f"same pixels as {first.label}")
+
+    def finish(self) -> Iterator[Result]:
+        """Give the findings, one a kind."""
+        yield from self._unreadable()
+        for group, code, words in (
+            (self.constant, "pixels.constant", "hold one single value"),
+            (self.blank, "pixels.blank", f"show nothing (range under {self.params.blank_levels} levels)"),
+            (self.clipped, "pixels.clipped", f"are clipped, the worst with {self.clipped.worst:.1f} % of its pixels at the top value"),
+            (self.high_bits, "pixels.high_bits", "have bits set above BitsStored"),
+        ):
+            if group.count:
+                status = Status.INFO if code == "pixels.high_bits" or (group is self.constant and self._padding(group)) else Status.WARN
+                yield self._finding(group, code, status, f"{self._share(group.count)} {words}, first {group.frames[0].label}")
+        if self.pairs:
+            first, second = self.pairs[0]
+            text = f"{self._share(self.copied.count)} have exactly the pixels of another: {second.label} those of {first.label}"
+            yield self._finding(self.copied, "pixels.duplicate", Status.WARN, text, pairs=[[a.label, b.label] for a, b in self.pairs[:20]])
+        if self.most_clipped is not None:
+            yield CLIPPED.value(self.most_clipped, self.series.subject(), "worst_frame", frames=self.seen)
+
+    def _padding(self, group: _Group) -> bool:
+        """Empty images at the ends of a derived series are padding (reformats, de-faced volumes), nothing lost."""
+        return self.series.klass == "derived" and group.count < len(self.series.frames)
+
+    def _share(self, count: int) -> str:
+        return f"{count} of {len(self.series.frames)} images" if len(self.series.frames) > 1 else "the image"
+
+    def _finding(self, group: _Group, code: str, status: Status, text: str, **details: Any) -> Finding:
+        subject = group.frames[0].subject() if group.count == 1 else self.series.subject()
+        shown = {"count": group.count, "images": [frame.label for frame in group.frames], **details}
+        return Finding(code, status, text, subject, shown, evidence=group.evidence)
+
+    def _unreadable(self) -> Iterator[Finding]:
+        """Frames without pixels: bad data, or a codec that is not here. Missing bytes were told by the file checks."""
+        by_reason: dict[str, list[tuple[Frame, str]]] = {}
+        for frame, reason, message in self.unreadable_frames:
+            by_reason.setdefault(reason, []).append((frame, message))
+        for reason, cases in by_reason.items():
+            if reason == "no_pixel_data":
+                continue  # said by header.values (pixels.absent)
+            frame, message = cases[0]
+            here = reason in ("codec_missing", "transfer_syntax_unknown", "too_large", "decode_timeout")
+            code = "pixels.not_decodable_here" if here else "pixels.undecodable"
+            text = f"{self._share(len(cases))} cannot be decoded, first {frame.label}: {message}"
+            details = {"count": len(cases), "reason": reason, "images": [one.label for one, _ in cases[:20]]}
+            yield Finding(code, Status.NOT_EVALUABLE if here else Status.FAIL, text, self.series.subject(), details)

@@ -1,0 +1,63 @@
+"""The header attributes that are kept of every instance, by keyword.
+
+A pydicom data set costs some 90 kB; the values below cost a few kB and are shared between instances that agree.
+"""
+
+from __future__ import annotations
+
+from pydicom.datadict import tag_for_keyword
+
+PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "IssuerOfPatientID")
+STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "AccessionNumber", "StudyDescription", "PatientAge", "PatientWeight", "PatientSize")
+SERIES = (
+    "SeriesInstanceUID", "Modality", "SeriesNumber", "SeriesDescription", "SeriesDate", "SeriesTime", "ProtocolName", "BodyPartExamined",
+    "PatientPosition", "Laterality", "FrameOfReferenceUID",
+)  # fmt: skip
+EQUIPMENT = (
+    "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "StationName", "SoftwareVersions", "InstitutionName", "TimezoneOffsetFromUTC",
+)  # fmt: skip
+INSTANCE = (
+    "SOPInstanceUID", "SOPClassUID", "InstanceNumber", "ImageType", "AcquisitionNumber", "AcquisitionDate", "AcquisitionTime",
+    "AcquisitionDateTime", "ContentDate", "ContentTime", "InstanceCreationDate", "SpecificCharacterSet", "ImageLaterality", "ViewPosition",
+    "PatientIdentityRemoved", "BurnedInAnnotation", "PresentationIntentType", "ImageComments", "ContentLabel",
+)  # fmt: skip
+ACQUISITION = (
+    "MagneticFieldStrength", "ImagingFrequency", "RepetitionTime", "EchoTime", "EchoNumbers", "FlipAngle", "InversionTime", "ScanningSequence",
+    "SequenceVariant", "SequenceName", "PixelBandwidth", "NumberOfAverages", "ReceiveCoilName", "TransmitCoilName",
+    "InPlanePhaseEncodingDirection", "PercentPhaseFieldOfView", "AcquisitionMatrix", "KVP", "XRayTubeCurrent", "Exposure", "ConvolutionKernel",
+    "ReconstructionDiameter", "DataCollectionDiameter", "GantryDetectorTilt", "FilterType", "ScanOptions", "ContrastBolusAgent", "Units",
+)  # fmt: skip
+GEOMETRY = (
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImagerPixelSpacing", "SliceThickness", "SpacingBetweenSlices",
+    "SliceLocation",
+)  # fmt: skip
+STACK = (
+    "TemporalPositionIdentifier", "TriggerTime", "DiffusionBValue", "DiffusionGradientOrientation", "ComplexImageComponent", "ImageIndex",
+)  # fmt: skip
+COUNTS = (
+    "ImagesInAcquisition", "NumberOfTemporalPositions", "NumberOfSlices", "NumberOfTimeSlices", "ConcatenationUID", "InConcatenationNumber",
+    "InConcatenationTotalNumber",
+)  # fmt: skip
+PIXEL = (
+    "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "BitsAllocated", "BitsStored",
+    "HighBit", "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "RescaleType", "WindowCenter", "WindowWidth", "PixelPaddingValue",
+    "SmallestImagePixelValue", "LargestImagePixelValue", "LossyImageCompression",
+)  # fmt: skip
+
+KEPT: dict[int, str] = {
+    int(tag_for_keyword(keyword) or 0): keyword
+    for keyword in PATIENT + STUDY + SERIES + EQUIPMENT + INSTANCE + ACQUISITION + GEOMETRY + STACK + COUNTS + PIXEL
+}
+
+# Private attributes, always read through their creator: (group, element byte, creator, name, VR of the value)
+PRIVATE: dict[tuple[int, str, int], tuple[str, str]] = {
+    (0x0021, "GEMS_RELA_01", 0x4F): ("GELocationsInAcquisition", "SS"),
+    (0x2001, "Philips Imaging DD 001", 0x18): ("PhilipsNumberOfSlices", "SL"),
+    (0x2001, "Philips Imaging DD 001", 0x03): ("PhilipsBValue", "FL"),
+    (0x0019, "SIEMENS MR HEADER", 0x0A): ("SiemensMosaicImages", "US"),
+    (0x0019, "SIEMENS MR HEADER", 0x0C): ("SiemensBValue", "IS"),
+    (0x0043, "GEMS_PARM_01", 0x39): ("GEBValue", "IS"),
+}
+
+# Attributes whose value is text in the character set of the data set
+TEXT_VRS = frozenset({"PN", "LO", "SH", "LT", "ST", "UT", "UC"})
