@@ -59,6 +59,11 @@ class Grid:
     explained: bool
 
 
+def told_apart(one: Frame, other: Frame) -> bool:
+    """Tell whether any key differs between two images."""
+    return any(one.get(keyword) != other.get(keyword) for keyword, _ in KEYS)
+
+
 def _repeats(location_of: Sequence[int], key_of: Sequence[tuple[Any, ...]]) -> int:
     """Number of frames beyond the first in each cell."""
     return len(key_of) - len(set(zip(location_of, key_of, strict=True)))

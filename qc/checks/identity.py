@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from qc import identity
 from qc.check import Applies, Example, NoParameters, check
+from qc.geometry import order_along_normal
 from qc.results import Finding, Result, Status
 from qc.study import Instance, Series, Study
 
@@ -67,6 +69,8 @@ def constant(series: Series, params: NoParameters) -> Iterator[Result]:
         if localizer and keyword in ("FrameOfReferenceUID", "Rows", "Columns", "PixelSpacing", "SliceThickness", "SOPClassUID"):
             continue
         values = Counter(instance.tags[keyword] for instance in series.instances if keyword in instance.tags)
+        if keyword == "SliceThickness" and len(values) > 1 and _by_zones(series, keyword):
+            continue
         yield from _compare(series, keyword, values)
     for keyword in CONSTANT_PER_ECHO:
         by_echo: dict[Any, Counter[Any]] = defaultdict(Counter)
@@ -75,6 +79,14 @@ def constant(series: Series, params: NoParameters) -> Iterator[Result]:
                 by_echo[(instance.get("EchoTime"), instance.get("InversionTime"))][instance.tags[keyword]] += 1
         for values in by_echo.values():
             yield from _compare(series, keyword, values)
+
+
+def _by_zones(series: Series, keyword: str, fewest: int = 4) -> bool:
+    """Tell whether a value changes from zone to zone of the stack (planned), each zone of at least four slices."""
+    order, step = order_along_normal(series.frames)
+    values = [series.frames[index].get(keyword) for index in order]
+    runs = [len(list(run)) for _, run in groupby(values)]
+    return step is not None and min(runs) >= fewest
 
 
 def _compare(series: Series, keyword: str, values: Counter[Any]) -> Iterator[Finding]:

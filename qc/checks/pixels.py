@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qc import stacks
 from qc.check import Applies, Example, FrameCheckBase, check
 from qc.picture import picture
 from qc.pixels import FramePixels
@@ -24,11 +25,20 @@ CODES = {
     "pixels.undecodable": "The image cannot be shown. Ask for the file again.",
     "pixels.not_decodable_here": "The images may be good, but the software to unpack them is not installed here; nothing was measured on them.",
     "pixels.blank": "Some images show nothing. Look whether the scan or the transfer failed there.",
-    "pixels.constant": "Some images have one single value everywhere: they hold no picture.",
     "pixels.clipped": "The brightest part is cut off at the largest value that can be stored; what was brighter is lost. Gain or scaling was wrong.",
     "pixels.duplicate": "Two images of different places or times have exactly the same pixels: one of them is a copy in the wrong place.",
     "pixels.high_bits": "Bits above the stored range are set (an old form of overlay). They were masked away before measuring.",
 }
+# what the file and header checks say already about an image that cannot be decoded
+TOLD = (
+    "file.truncated",
+    "file.pixel_length",
+    "file.no_delimiter",
+    "file.frame_count",
+    "file.not_encapsulated",
+    "header.pixel_module",
+    "pixels.absent",
+)
 CLIP_MODALITIES = frozenset({"CT", "MR", "PT", "NM"})
 
 
@@ -117,7 +127,8 @@ class Pixels(FrameCheckBase):
     def __init__(self, series: Series, params: PixelParameters) -> None:
         super().__init__(series, params)
         self.seen = 0
-        self.blank, self.constant, self.clipped, self.copied, self.high_bits = _Group(), _Group(), _Group(), _Group(), _Group()
+        self.blank, self.clipped, self.copied, self.high_bits = _Group(), _Group(), _Group(), _Group()
+        self.constant = 0
         self.first_with: dict[tuple[int, int, int], Frame] = {}
         self.pairs: list[tuple[Frame, Frame]] = []
         self.most_clipped: float | None = None
@@ -130,7 +141,8 @@ class Pixels(FrameCheckBase):
             self.high_bits.add(row, 1.0, stored, "high bits set")
         low, high = stored.min(), stored.max()
         if low == high:
-            self.constant.add(row, 1.0, stored, "constant")
+            self.constant += 1
+            self.blank.add(row, 1.0, stored, "one single value")
             return
         if self._is_blank(stored, float(low), float(high)):
             self.blank.add(row, 1.0, stored, "blank")
@@ -172,21 +184,31 @@ class Pixels(FrameCheckBase):
     def _copy(self, row: Frame, stored: NDArray[Any]) -> None:
         digest = fingerprint(stored)
         first = self.first_with.setdefault(digest, row)
-        if first is not row:
+        if first is not row and not self._told_by_position(first, row):
             self.pairs.append((first, row))
             self.copied.add(row, 1.0, stored, f"same pixels as {first.label}")
+
+    def _told_by_position(self, one: Frame, other: Frame) -> bool:
+        """A copy at its own place, or under its own UID, is told by the slice and file checks."""
+        if one.instance.uid == other.instance.uid:
+            return one.index == other.index
+        same_place = one.position is not None and one.position == other.position and one.tile is None
+        return same_place and not stacks.told_apart(one, other)
 
     def finish(self) -> Iterator[Result]:
         """Give the findings, one a kind."""
         yield from self._unreadable()
         for group, code, words in (
-            (self.constant, "pixels.constant", "hold one single value"),
-            (self.blank, "pixels.blank", f"show nothing (range under {self.params.blank_levels} levels)"),
+            (
+                self.blank,
+                "pixels.blank",
+                f"show nothing (range under {self.params.blank_levels} levels; {self.constant} hold one single value)",
+            ),
             (self.clipped, "pixels.clipped", f"are clipped, the worst with {self.clipped.worst:.1f} % of its pixels at the top value"),
             (self.high_bits, "pixels.high_bits", "have bits set above BitsStored"),
         ):
             if group.count:
-                status = Status.INFO if code == "pixels.high_bits" or (group is self.constant and self._padding(group)) else Status.WARN
+                status = Status.INFO if code == "pixels.high_bits" or (group is self.blank and self._padding(group)) else Status.WARN
                 yield self._finding(group, code, status, f"{self._share(group.count)} {words}, first {group.frames[0].label}")
         if self.pairs:
             first, second = self.pairs[0]
@@ -213,8 +235,9 @@ class Pixels(FrameCheckBase):
         for frame, reason, message in self.unreadable_frames:
             by_reason.setdefault(reason, []).append((frame, message))
         for reason, cases in by_reason.items():
-            if reason == "no_pixel_data":
-                continue  # said by header.values (pixels.absent)
+            cases = [case for case in cases if not any(case[0].instance.has(code) for code in TOLD)]
+            if not cases:
+                continue
             frame, message = cases[0]
             here = reason in ("codec_missing", "transfer_syntax_unknown", "too_large", "decode_timeout")
             code = "pixels.not_decodable_here" if here else "pixels.undecodable"

@@ -266,7 +266,7 @@ def _irregular(series: Series, frames: Sequence[Frame], stack: geometry.Stack, g
 def _cells(series: Series, frames: Sequence[Frame], stack: geometry.Stack, grid: stacks.Grid) -> Iterator[Result]:
     """Cells of the grid of positions and keys that hold no image, or more than one."""
     cells = Counter((grid.key_of[index], location) for location, members in enumerate(stack.members) for index in members)
-    doubled = [(cell, count) for cell, count in cells.items() if count > 1]
+    doubled = [(cell, count) for cell, count in cells.items() if count > 1 and not _one_object(frames, stack, grid, cell)]
     if doubled and not (len(stack.members) == 1 and series.klass.startswith("phantom:")):
         yield _doubled(series, frames, stack, grid, doubled)
     if len(grid.keys) < 2 or len(stack.members) < 2:
@@ -298,6 +298,12 @@ def _cells(series: Series, frames: Sequence[Frame], stack: geometry.Stack, grid:
     else:
         text = f"{len(empty)} images missing in {len(grid.keys) - complete} of {len(grid.keys)} repetitions ({dimension}), at {at} mm"
         yield Finding("stack.incomplete", Status.FAIL, text, series.subject(), details)
+
+
+def _one_object(frames: Sequence[Frame], stack: geometry.Stack, grid: stacks.Grid, cell: tuple[Any, int]) -> bool:
+    """Images that share one UID are told by the file check (`file.uid_collision`)."""
+    key, location = cell
+    return len({(frames[index].instance.uid, frames[index].index) for index in stack.members[location] if grid.key_of[index] == key}) == 1
 
 
 def _doubled(series: Series, frames: Sequence[Frame], stack: geometry.Stack, grid: stacks.Grid, doubled: list[Any]) -> Finding:

@@ -16,10 +16,12 @@ MEDIAN_TO_SD = 0.6744897501960817  # of |x| for a normal distribution
 
 
 def immerkaer(image: Floats, mask: Mask | None = None) -> float:
-    """Return the noise SD from the response to the difference of two Laplacians, robust form.
+    """Return the noise SD from the response to the difference of two Laplacians, robust form, away from edges.
 
-    sigma = median|I * [[1,-2,1],[-2,4,-2],[1,-2,1]]| / (6 x 0.6745); exact on white noise with any linear ramp.
-    Blind to noise that is spatially correlated: ask `lag1_correlation` first.
+    sigma = median|I * [[1,-2,1],[-2,4,-2],[1,-2,1]]| / (6 x 0.6745) over the half of the pixels with the smallest gradient.
+    Gradient (odd kernel) and Laplacian (even kernel) of white Gaussian noise are independent, so leaving out edges does
+    not bias the noise; exact on white noise with any linear ramp. Blind to noise that is spatially correlated: ask
+    `lag1_correlation` first.
 
     Parameters
     ----------
@@ -52,13 +54,18 @@ def immerkaer_rows(above: Floats, rows: Floats, below: Floats, mask: Mask | None
         (n, columns); only kernel centres inside count.
     """
     vertical = above + below - 2 * rows
-    response = vertical[:, :-2] + vertical[:, 2:] - 2 * vertical[:, 1:-1]
-    np.abs(response, out=response)
-    values = response.ravel() if mask is None else response[mask[:, 1:-1]]
-    if values.size == 0:
+    response = np.abs(vertical[:, :-2] + vertical[:, 2:] - 2 * vertical[:, 1:-1])
+    columns = above + below + 2 * rows
+    lines = below - above
+    gradient = (columns[:, 2:] - columns[:, :-2]) ** 2 + (lines[:, :-2] + lines[:, 2:] + 2 * lines[:, 1:-1]) ** 2
+    if mask is not None:
+        response, gradient = response[mask[:, 1:-1]], gradient[mask[:, 1:-1]]
+    if response.size == 0:
         return float("nan")
-    middle = values.size // 2
-    return float(np.partition(values, middle)[middle]) / (6 * MEDIAN_TO_SD)
+    middle = gradient.size // 2
+    flat = response[gradient <= np.partition(gradient, middle, axis=None)[middle]]
+    middle = flat.size // 2
+    return float(np.partition(flat, middle)[middle]) / (6 * MEDIAN_TO_SD)
 
 
 @cache

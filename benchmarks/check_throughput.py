@@ -1,0 +1,138 @@
+"""What `check` costs over reading: 400 CT slices of 512 x 512 against a bare pydicom pass over the same files.
+
+    python benchmarks/check_throughput.py [--slices 400] [--repeats 5]
+
+The bare pass is `pydicom.dcmread(file).pixel_array` for each file. Both run in turn in one process, imports and the first
+call of each left out; the medians and the median of the ratios are printed. Peak memory is taken in fresh processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+
+from qc.runner import Options, Report, Runner
+
+LIMIT_RATIO, LIMIT_MEMORY = 2.5, 1.25
+
+
+def write_series(folder: Path, slices: int, size: int = 512) -> None:
+    """Write a CT series of a noisy water disc with a header of ordinary length."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    disc = np.where(np.hypot(y, x) < 0.4 * size, 1024, 24)
+    for number in range(slices):
+        meta = FileMetaDataset()
+        meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, CTImageStorage
+        meta.MediaStorageSOPInstanceUID = f"2.25.1.1.{number + 1}"
+        data = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+        data.SOPClassUID, data.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
+        data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = "2.25.2", "2.25.3", "2.25.4"
+        data.PatientName, data.PatientID, data.PatientBirthDate, data.PatientSex = "Bench^Mark", "0815", "19700101", "O"
+        data.StudyDate = data.SeriesDate = data.AcquisitionDate = data.ContentDate = "20260101"
+        data.StudyTime = data.SeriesTime = data.AcquisitionTime = data.ContentTime = "120000"
+        data.Modality, data.Manufacturer, data.ManufacturerModelName, data.StationName = "CT", "Maker", "Model", "CT1"
+        data.SeriesDescription, data.ProtocolName, data.BodyPartExamined = "Thorax 1.0", "Thorax", "CHEST"
+        data.ImageType, data.SeriesNumber, data.InstanceNumber = ["ORIGINAL", "PRIMARY", "AXIAL"], 2, number + 1
+        data.KVP, data.XRayTubeCurrent, data.Exposure, data.ConvolutionKernel = 120, 200 + number % 7, 100, "B30f"
+        data.SliceThickness, data.PixelSpacing = 1, [0.7, 0.7]
+        data.ImagePositionPatient, data.ImageOrientationPatient = [-180, -180, number], [1, 0, 0, 0, 1, 0]
+        data.Rows = data.Columns = size
+        data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+        data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
+        data.RescaleSlope, data.RescaleIntercept, data.RescaleType = 1, -1024, "HU"
+        data.WindowCenter, data.WindowWidth = 40, 400
+        for element in range(0x10, 0x40):  # as many private elements as scanners write
+            data.add_new((0x0029, 0x0010), "LO", "BENCHMARK") if element == 0x10 else None
+            data.add_new((0x0029, 0x1000 + element), "DS", str(element))
+        image = np.clip(disc + rng.normal(0, 12, disc.shape), 0, 4095).astype(np.uint16)
+        data.PixelData = image.tobytes()
+        data.save_as(folder / f"IM{number:05d}.dcm", enforce_file_format=True)
+
+
+def bare(files: list[Path]) -> float:
+    """Read and decode every file with pydicom; seconds."""
+    start = time.perf_counter()
+    for file in files:
+        pydicom.dcmread(file).pixel_array  # noqa: B018
+    return time.perf_counter() - start
+
+
+def check(folder: Path) -> tuple[float, Report]:
+    """Run every check; seconds."""
+    with Runner(Options()) as runner:
+        start = time.perf_counter()
+        report = runner.paths([folder])
+        return time.perf_counter() - start, report
+
+
+def imports_s() -> float:
+    """Seconds to start Python and import what a check imports."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "from qc.runner import Runner; Runner()"], check=True)
+    return time.perf_counter() - start
+
+
+def peak_mb(folder: Path) -> float:
+    """Peak memory of a fresh process that checks the folder."""
+    code = (
+        "import resource, sys; from pathlib import Path; from qc.runner import Runner\n"
+        "with Runner() as runner: runner.paths([Path(sys.argv[1])])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def main() -> int:
+    """Print the table; exit 1 where a limit is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--slices", type=int, default=400)
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        small, large = Path(scratch, "small"), Path(scratch, "large")
+        for folder, slices in ((small, args.slices), (large, 4 * args.slices)):
+            folder.mkdir()
+            write_series(folder, slices)
+        files = sorted(small.iterdir())
+        bare(files)
+        check(small)
+        rows = [(bare(files), *check(small)) for _ in range(args.repeats)]
+        bare_s = statistics.median(row[0] for row in rows)
+        check_s = statistics.median(row[1] for row in rows)
+        ratio = statistics.median(row[1] / row[0] for row in rows)
+        spent: Counter[str] = Counter()
+        for ran in rows[-1][2].ran:
+            spent[ran.check] += ran.seconds
+        memory = [peak_mb(small), peak_mb(large)]
+        print(f"machine: {platform.machine()}, {platform.python_version()}, pydicom {pydicom.__version__}, numpy {np.__version__}\n")
+        print("| what | value |\n|---|---|")
+        print(f"| bare pydicom read and decode, {args.slices} slices | {bare_s:.3f} s |")
+        print(f"| check, all checks, one process | {check_s:.3f} s |")
+        print(f"| ratio (limit {LIMIT_RATIO}) | {ratio:.2f} |")
+        print(f"| start and imports, apart | {imports_s():.2f} s |")
+        print(f"| peak memory {args.slices} / {4 * args.slices} slices | {memory[0]:.0f} / {memory[1]:.0f} MB |")
+        print(f"| ratio of peak memory (limit {LIMIT_MEMORY}) | {memory[1] / memory[0]:.2f} |")
+        print("\n| part | ms a slice |\n|---|---|")
+        known = sum(spent.values())
+        for name, seconds in spent.most_common():
+            print(f"| {name} | {1000 * seconds / args.slices:.3f} |")
+        print(f"| reading headers and pixels, the rest | {1000 * (rows[-1][1] - known) / args.slices:.3f} |")
+    return int(ratio > LIMIT_RATIO or memory[1] > LIMIT_MEMORY * memory[0])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
