@@ -1,0 +1,1 @@
+"""Phantom tests, and digital phantoms whose right answer is known."""

@@ -1,0 +1,200 @@
+"""Recipes of the ACR MRI phantoms: eleven slices as an accreditation visit takes them, with everything that is measured in the truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from phantoms.synthetic import acr_drawing as drawing
+from phantoms.synthetic.acr_drawing import LARGE, MEDIUM, Phantom
+from phantoms.synthetic.degrade import ghost, magnitude_noise, shade, through_psf
+from phantoms.synthetic.dicomize import ImageSpec, SeriesSpec, StudySpec, classic, place_stack
+from phantoms.synthetic.recipe import Job, Synthetic, recipe
+from phantoms.synthetic.scanners import phantom_patient
+from phantoms.synthetic.shapes import Grid, Image, box, disc
+
+SMALL_ROI_RADIUS_MM = 5.642  # 1 cm²
+STEP_MM = 10.0
+
+
+@recipe
+def acr_mri_large(job: Job, **options: Any) -> Synthetic:
+    """Large ACR MRI phantom, diameter 190 mm; parameters as `acr_mri`."""
+    return acr_mri(job, LARGE, **options)
+
+
+@recipe
+def acr_mri_medium(job: Job, **options: Any) -> Synthetic:
+    """Medium ACR MRI phantom, diameter 165 mm; parameters as `acr_mri`."""
+    return acr_mri(job, MEDIUM, **options)
+
+
+def acr_mri(
+    job: Job,
+    phantom: Phantom,
+    *,
+    matrix: int = 256,
+    fov_mm: float = 250.0,
+    amplitude: float = 1500.0,
+    snr: float = 150.0,
+    coils: int = 1,
+    field_strength_t: float = 1.5,
+    shading_per_mm: float = 0.0005,
+    blur_mm: float = 0.35,
+    thickness_mm: float = 5.0,
+    tilt_deg: float = 0.0,
+    displacement_mm: tuple[float, float] = (0.0, 0.0),
+    ghost_amplitude: float = 0.0,
+    ghost_axis: int = 0,
+    bubble_mm: float = 0.0,
+    grid_style: str = "lattice",
+    stretch: tuple[float, float] = (1.0, 1.0),
+    offset_mm: tuple[float, float] = (0.0, 0.0),
+    rotation_deg: float = 0.0,
+    echo_times_ms: tuple[float, ...] = (20.0,),
+    slice_location: str = "position",
+    reverse: bool = False,
+    localizer: bool = False,
+) -> Synthetic:
+    """Eleven slices, 10 mm apart.
+
+    Parameters
+    ----------
+    matrix, fov_mm
+        Square image.
+    amplitude, snr, coils
+        Signal of the water, over the standard deviation of the noise in one channel of one coil; ``inf`` for no noise.
+    field_strength_t
+        1.5 or 3: which scanner the header names.
+    shading_per_mm
+        g: signal = amplitude * (1 + g * x).
+    blur_mm
+        Standard deviation of the point spread function.
+    thickness_mm, tilt_deg
+        Slice thickness that the ramps show, and tilt of slice 1 about the vertical axis.
+    displacement_mm
+        Of slice 1 and of slice 11; the right bar is then longer than the left by twice that.
+    ghost_amplitude, ghost_axis
+        N/2 ghost in the air of slice 7, as a part of the signal; axis 0 is up and down.
+    bubble_mm
+        Radius of an air bubble below the plug in slice 7.
+    grid_style
+        ``lattice`` or ``block`` in slice 5.
+    stretch
+        Geometric distortion, factors in (x, y): every length is so much longer than it is.
+    offset_mm, rotation_deg
+        Place of the phantom in the image.
+    echo_times_ms
+        One image an echo at every position, all in one series.
+    slice_location
+        SliceLocation as ``position``, ``reversed`` (100 down to 0), ``zero`` or ``absent``. The positions are right in any case.
+    reverse
+        Acquire from slice 11 to slice 1: InstanceNumber 1 is slice 11.
+    localizer
+        Put a sagittal localizer in a series of its own in front; it shows the end-to-end length.
+    """
+    study = job.study("MR15" if field_strength_t < 2 else "MR", "ACR MRI phantom", phantom_patient("ACR"))
+    grid = _grid(matrix, fov_mm, stretch, offset_mm, rotation_deg)
+    spacing = (fov_mm / matrix, fov_mm / matrix)
+    series = job.series(
+        study,
+        "MR",
+        number=2,
+        description="ACR Axial T1",
+        protocol="ACR T1",
+        body_part="PHANTOM",
+        spacing_mm=spacing,
+        thickness_mm=5.0,
+        step_mm=STEP_MM,
+        header={"ReceiveCoilName": "HEAD", "ReconstructionDiameter": fov_mm},
+    )
+    positions = place_stack(series, (matrix, matrix), (np.arange(11) - 5) * STEP_MM)
+
+    def signal(grid: Grid, number: int, **where: float) -> Image:
+        water = drawing.draw(
+            phantom, grid, number, thickness=thickness_mm, tilt_deg=tilt_deg, bubble=bubble_mm, grid_style=grid_style, **where
+        )
+        shaded = shade(amplitude * water, grid, (shading_per_mm, 0.0))
+        if number == 7 and ghost_amplitude:
+            return ghost(shaded, ghost_amplitude, ghost_axis, where=1.0 - disc(grid, (0, 0), phantom.radius + 2.0))
+        return shaded
+
+    images = []
+    for index in reversed(range(11)) if reverse else range(11):
+        number = index + 1
+        displacement = {1: displacement_mm[0], 11: displacement_mm[1]}.get(number, 0.0)
+        clean = through_psf(grid, lambda g, n=number, d=displacement: signal(g, n, displacement=d), blur_mm)
+        for echo, te in enumerate(echo_times_ms):
+            noisy = _noisy(job, clean * np.exp(-(te - echo_times_ms[0]) / 100.0), amplitude / snr, coils)
+            header = {"EchoTime": te, "EchoNumbers": echo + 1} | _slice_location(slice_location, index)
+            images.append(ImageSpec(noisy, positions[index], header, time_s=4.0 * len(images)))
+    datasets = classic(series, images)
+    if localizer:
+        datasets = _localizer(job, study, phantom, fov_mm, amplitude, snr, stretch) + datasets
+
+    upper, lower = drawing.ramp_lengths(thickness_mm, tilt_deg)
+    x_factor, y_factor = stretch
+    truth = {
+        "spacing_mm": spacing,
+        "diameter_mm": phantom.diameter,
+        "diameter_x_mm": phantom.diameter * x_factor,
+        "diameter_y_mm": phantom.diameter * y_factor,
+        "length_mm": phantom.length * y_factor,
+        "centre_px": grid.to_pixels((0, 0))[0].tolist(),
+        "snr": snr,
+        "amplitude": amplitude,
+        "noise_sd": amplitude / snr,
+        "noise_sd_stored": amplitude / snr / series.slope,
+        "piu_percent": 100.0 * (1.0 - abs(shading_per_mm) * (phantom.large_roi_radius - SMALL_ROI_RADIUS_MM)),
+        "psg_percent": 100.0 * ghost_amplitude,
+        "thickness_mm": thickness_mm,
+        "ramp_lengths_mm": (upper, lower),
+        "bar_difference_mm": {"slice1": 2.0 * displacement_mm[0], "slice11": 2.0 * displacement_mm[1]},
+        "hole_diameters_mm": [diameter for diameter, _ in phantom.hole_arrays],
+        "lcd_contrasts": {f"slice{number}": contrast for number, contrast in drawing.LCD_CONTRASTS.items()},
+        "slices": 11,
+        "echoes": len(echo_times_ms),
+        "step_mm": STEP_MM,
+    }
+    return Synthetic(datasets, truth)
+
+
+def _grid(matrix: int, fov_mm: float, stretch: tuple[float, float], offset_mm: tuple[float, float], rotation_deg: float) -> Grid:
+    """Grid of the phantom: a stretched image is one whose pixels are smaller than the header says."""
+    spacing = fov_mm / matrix
+    return Grid.shifted(matrix, matrix, (spacing / stretch[1], spacing / stretch[0]), offset_mm, rotation_deg)
+
+
+def _noisy(job: Job, image: Image, sigma: float, coils: int) -> Image:
+    return magnitude_noise(image, sigma, job.rng, coils) if sigma > 0 else image
+
+
+def _slice_location(kind: str, index: int) -> dict[str, Any]:
+    if kind == "position":
+        return {}
+    return {"SliceLocation": {"reversed": 100.0 - STEP_MM * index, "zero": 0.0, "absent": None}[kind]}
+
+
+def _localizer(
+    job: Job, study: StudySpec, phantom: Phantom, fov_mm: float, amplitude: float, snr: float, stretch: tuple[float, float]
+) -> list[Any]:
+    """Sagittal image: length from head to foot, diameter from front to back."""
+    matrix = 256
+    grid = _grid(matrix, fov_mm, stretch, (0.0, 0.0), 0.0)
+    series: SeriesSpec = job.series(
+        study,
+        "MR",
+        number=1,
+        description="ACR Sagittal Localizer",
+        protocol="ACR LOC",
+        body_part="PHANTOM",
+        orientation="sagittal",
+        spacing_mm=(fov_mm / matrix, fov_mm / matrix),
+        thickness_mm=20.0,
+        start_s=10.0,
+        header={"RepetitionTime": 200.0, "ReceiveCoilName": "HEAD"},
+    )
+    half_length, radius = phantom.length / 2, phantom.radius
+    image = through_psf(grid, lambda g: amplitude * box(g, -radius, -half_length, radius, half_length), 0.35)
+    return classic(series, [ImageSpec(_noisy(job, image, amplitude / snr, 1), series.first_pixel((0, 0, 0), (matrix, matrix)))])
