@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from qc import geometry
 from qc.check import Applies, Example, NoParameters, check
@@ -50,6 +51,7 @@ def completeness(series: Series, params: NoParameters) -> Iterator[Result]:
         _positions(series, places),
         _tomographic(series, frames),
         _concatenation(series),
+        _decimated(series),
     ]
     told = next((count for count in counts if count is not None), None)
     if told is None:
@@ -112,3 +114,35 @@ def _concatenation(series: Series) -> Told:
     if not isinstance(told, int) or len(parts) >= told:
         return None
     return f"InConcatenationTotalNumber {told}", told, len(parts), "parts of the concatenation"
+
+
+def _decimated(series: Series) -> Told:
+    """Slices a whole number of nominal spacings apart: every second (third ...) one may be missing.
+
+    SpacingBetweenSlices is believed only where it cannot be the bare gap that some vendors write; without it, image numbers that
+    run in equal steps together with slices as many thicknesses apart are as good a sign.
+    """
+    _, positions, orientations = geometry.placed(series.frames)
+    if len(positions) < 4:
+        return None
+    stack = geometry.analyse(positions, orientations)
+    spacing, thickness = stack.spacing_mm, series.first("SliceThickness")
+    if spacing is None or len(stack.locations_mm) < 4 or stack.gaps:
+        return None
+    told = series.first("SpacingBetweenSlices")
+    nominal = None
+    if isinstance(told, float) and told > 0 and not (isinstance(thickness, float) and abs(told + thickness - spacing) <= 0.02 * spacing):
+        nominal = told
+    elif isinstance(thickness, float) and thickness > 0 and _number_step(series) == round(spacing / thickness):
+        nominal = thickness
+    if nominal is None or round(spacing / nominal) < 2 or abs(spacing / nominal - round(spacing / nominal)) > 0.02:
+        return None
+    every, count = round(spacing / nominal), len(stack.locations_mm)
+    return f"slices {spacing:.3g} mm apart where {nominal:.3g} mm are nominal", (count - 1) * every + 1, count, "slice positions"
+
+
+def _number_step(series: Series) -> int | None:
+    """The step in which all image numbers run, None where they do not run evenly."""
+    numbers = sorted({instance.number for instance in series.instances if instance.number is not None})
+    steps = {after - before for before, after in pairwise(numbers)}
+    return steps.pop() if len(steps) == 1 and len(numbers) == len(series.instances) else None
