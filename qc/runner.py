@@ -326,10 +326,14 @@ def _exceeded(measurement: Measurement, verdict: Any, spec: CheckSpec) -> Findin
     limits = {name: value for name, value in (verdict.limits or {}).items() if value is not None}
     words = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in limits.items())
     where = f" ({measurement.region})" if measurement.region else ""
+    if measurement.value is None:  # a measured "nothing" that the criterion calls a fail
+        text = f"{title}{where}: {(measurement.reason or '').replace('_', ' ')}"
+    else:
+        text = f"{title}{where} is {measurement.value:.4g} {display_unit(measurement.unit)}, outside its limit ({words})"
     return Finding(
         "limit.exceeded",
         Status.FAIL,
-        f"{title}{where} is {measurement.value:.4g} {display_unit(measurement.unit)}, outside its limit ({words})",
+        text,
         measurement.subject,
         {"metric": measurement.metric, "region": measurement.region, "value": measurement.value, "limits": limits},
         "Repeat the measurement once; if it stays outside, tell the physicist in charge.",

@@ -1,0 +1,301 @@
+"""The ledger: what was seen, what is to be done, and who is doing it.
+
+    observe -> settle -> claim -> (renew) -> complete | give_back
+
+Functions on a connection inside a transaction; `reports.store.Store` wraps each in one. A work row is
+``ready -> leased -> done``, or ``ready`` again, ``quarantined`` after too many attempts, ``superseded`` by a newer
+revision. Delivery is at least once, effect exactly once: results are written in the transaction that takes the row from
+``leased`` to ``done``, and only by the owner of the lease.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from reports.store import schema as t
+from reports.store.connect import insert, now
+
+MAX_ATTEMPTS = 3
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file that holds a DICOM instance, as a source saw it.
+
+    Attributes
+    ----------
+    path
+        Where the source finds it again, unique within the source. It never leaves the ledger.
+    digest
+        Of the bytes; where it is empty, size and time of change stand for the content.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int | None
+    study_uid: str
+    series_uid: str
+    sop_uid: str
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """How many files were new, changed, or known already."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A study to check, leased to one owner. `paths` are exactly the files of this revision."""
+
+    id: int
+    study_uid: str
+    revision: int
+    paths: tuple[Path, ...]
+    fingerprint: str
+    attempts: int
+
+
+def source_id(connection: Connection, name: str) -> int:
+    """Return the id of a source; a new name makes a new source."""
+    known = connection.execute(sa.select(t.source.c.id).where(t.source.c.name == name)).scalar()
+    if known is not None:
+        return int(known)
+    connection.execute(insert(connection, t.source).values(name=name).on_conflict_do_nothing())
+    return int(connection.execute(sa.select(t.source.c.id).where(t.source.c.name == name)).scalar_one())
+
+
+# -- observe ----------------------------------------------------------------------------------------------------
+
+
+def observe(connection: Connection, source: str, seen: Sequence[Seen]) -> Observed:
+    """Note files of a source. What is known already changes nothing; the studies of the others are open again."""
+    at = now(connection)
+    sid = source_id(connection, source)
+    latest = {str(one.path): one for one in seen}
+    known = {}
+    for paths in batches(latest, BATCH):
+        rows = connection.execute(sa.select(t.instance).where(t.instance.c.source_id == sid, t.instance.c.path.in_(paths)))
+        known.update({row.path: row for row in rows})
+    new, changed, unchanged, studies = [], [], 0, set()
+    for path, one in latest.items():
+        row = known.get(path)
+        values = {
+            "path": path, "size": one.size, "mtime_ns": one.mtime_ns, "digest": one.digest or None,
+            "study_uid": one.study_uid, "series_uid": one.series_uid, "sop_uid": one.sop_uid,
+        }  # fmt: skip
+        if row is None:
+            new.append({**values, "source_id": sid, "first_at": at, "changed_at": at})
+        elif all(getattr(row, name) == value for name, value in values.items()):
+            unchanged += 1
+            continue
+        else:
+            changed.append({"b_id": row.id, **values, "changed_at": at})
+            studies.add(row.study_uid)
+        studies.add(one.study_uid)
+    if new:
+        connection.execute(insert(connection, t.instance).on_conflict_do_nothing(), new)
+        for paths in batches((row["path"] for row in new), BATCH):  # a file that could not be read before can now
+            connection.execute(sa.delete(t.skipped).where(t.skipped.c.source_id == sid, t.skipped.c.path.in_(paths)))
+    if changed:
+        connection.execute(sa.update(t.instance).where(t.instance.c.id == sa.bindparam("b_id")), changed)
+    if studies:
+        opened = insert(connection, t.arrival)
+        opened = opened.on_conflict_do_update(index_elements=["study_uid"], set_={"changed_at": opened.excluded.changed_at, "open": True})
+        connection.execute(opened, [{"study_uid": uid, "first_at": at, "changed_at": at, "open": True} for uid in sorted(studies)])
+    connection.execute(sa.update(t.source).where(t.source.c.id == sid).values(seen_at=at))
+    return Observed(len(new), len(changed), unchanged)
+
+
+def skip(connection: Connection, source: str, path: str, reason: str, message: str) -> None:
+    """Note a file that gave no instance; the same path is noted once."""
+    row = insert(connection, t.skipped).values(
+        source_id=source_id(connection, source), path=path, reason=reason, message=message, first_at=now(connection)
+    )
+    connection.execute(row.on_conflict_do_update(index_elements=["source_id", "path"], set_={"reason": reason, "message": message}))
+
+
+# -- settle -----------------------------------------------------------------------------------------------------
+
+
+def settle(connection: Connection, quiet_s: float, parameters: str, checks: str, priority: int = 0) -> int:
+    """Make work for studies with nothing new for `quiet_s`, where their files are not those of the last revision."""
+    at = now(connection)
+    key = {"parameters_hash": parameters, "checks_hash": checks}
+    uids = connection.execute(_QUIET, {"until": at - timedelta(seconds=quiet_s)}).scalars().all()
+    made = sum(_revise(connection, uid, {**key, "priority": priority}, at) for uid in uids)
+    if uids:
+        connection.execute(_SETTLED, [{"uid": uid} for uid in uids])
+    return made
+
+
+def fingerprint(files: Iterable[Row]) -> str:
+    """Return what tells one set of files from another; a file that only moved or was touched is the same where its digest is known."""
+    tokens = sorted(f"{one.series_uid} {one.sop_uid} {one.digest or f'{one.size}:{one.mtime_ns}'}" for one in files)
+    return hashlib.sha256("\n".join(tokens).encode()).hexdigest()[:32]
+
+
+def _revise(connection: Connection, uid: str, values: dict[str, Any], at: datetime) -> int:
+    """Open a new revision of a study where its files changed; 1 if there is new work."""
+    files = connection.execute(_FILES, {"uid": uid}).all()
+    last = connection.execute(_LAST, {"uid": uid}).first()
+    print_ = fingerprint(files)
+    if not files or (last and last.fingerprint == print_):
+        return 0
+    row = {"study_uid": uid, "fingerprint": print_, "created_at": at}
+    revision = {**row, "revision": last.revision + 1 if last else 1, "files": len(files)}
+    study_id = connection.execute(_REVISION, revision).scalar_one()
+    connection.execute(_HELD_BY, {"uid": uid, "study_id": study_id})
+    if last:  # what was not checked yet need not be any more; who holds a lease on it will find that it is no longer his
+        connection.execute(_STALE, {"uid": uid, "changed_at": at})
+    # files that are back as they once were: the old row is done again, for the new revision
+    again = insert(connection, t.work)
+    again = again.on_conflict_do_update(
+        index_elements=["study_uid", "fingerprint", "parameters_hash", "checks_hash"],
+        set_={"study_id": study_id, "state": "ready", "attempts": 0, "owner": None, "lease_until": None, "changed_at": at},
+    )
+    connection.execute(again if last else sa.insert(t.work), {**row, **values, "study_id": study_id, "state": "ready", "changed_at": at})
+    return 1
+
+
+# statements of the busy paths are built once
+_UID = sa.bindparam("uid")
+_QUIET = (
+    sa.select(t.arrival.c.study_uid)
+    .where(t.arrival.c.open, t.arrival.c.changed_at <= sa.bindparam("until"))
+    .order_by(t.arrival.c.changed_at)
+    .with_for_update(skip_locked=True)
+)
+_SETTLED = sa.update(t.arrival).where(t.arrival.c.study_uid == _UID).values(open=False)
+_FILES = sa.select(*(t.instance.c[name] for name in ("series_uid", "sop_uid", "digest", "size", "mtime_ns"))).where(
+    t.instance.c.study_uid == _UID
+)
+_LAST = sa.select(t.study.c.revision, t.study.c.fingerprint).where(t.study.c.study_uid == _UID).order_by(t.study.c.revision.desc()).limit(1)
+_REVISION = sa.insert(t.study).returning(t.study.c.id)
+_HELD_BY = sa.update(t.instance).where(t.instance.c.study_uid == _UID)
+_STALE = (
+    sa.update(t.work)
+    .where(t.work.c.study_uid == _UID, t.work.c.state.in_(("ready", "leased")))
+    .values(state="superseded", owner=None, lease_until=None)
+)
+
+
+# -- claim, renew, give back ------------------------------------------------------------------------------------
+
+
+def free(at: datetime) -> sa.ColumnElement[bool]:
+    """Condition: ready, or leased by someone whose time is over."""
+    over = sa.or_(t.work.c.lease_until.is_(None), t.work.c.lease_until <= at)
+    alive = sa.or_(t.work.c.state == "ready", t.work.c.attempts < MAX_ATTEMPTS)
+    return sa.and_(t.work.c.state.in_(("ready", "leased")), over, alive)
+
+
+def worn_out(connection: Connection, limit: int = 50) -> Sequence[Row]:
+    """Return work whose last lease ran out without a word: whoever took it died each time."""
+    dead = sa.and_(t.work.c.state == "leased", t.work.c.lease_until <= now(connection), t.work.c.attempts >= MAX_ATTEMPTS)
+    return connection.execute(sa.select(t.work).where(dead).limit(limit).with_for_update(skip_locked=True)).all()
+
+
+def claim(connection: Connection, owner: str, limit: int, lease_s: float) -> list[Work]:
+    """Lease up to `limit` studies, the urgent and the newest first."""
+    at = now(connection)
+    wanted = (
+        sa.select(t.work.c.id)
+        .where(free(at))
+        .order_by(t.work.c.priority.desc(), t.work.c.id.desc())
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("wanted")  # evaluated once, so that PostgreSQL keeps to the limit
+    )
+    lease = {"state": "leased", "owner": owner, "lease_until": at + timedelta(seconds=lease_s), "changed_at": at}
+    taken = connection.execute(
+        sa.update(t.work)
+        .where(t.work.c.id.in_(sa.select(wanted.c.id)))
+        .values(**lease, attempts=t.work.c.attempts + 1)
+        .returning(t.work.c.id, t.work.c.study_id, t.work.c.study_uid, t.work.c.fingerprint, t.work.c.attempts, t.work.c.priority)
+    ).all()
+    if not taken:
+        return []
+    taken = sorted(taken, key=lambda row: (-row.priority, -row.id))
+    connection.execute(
+        sa.insert(t.attempt), [{"work_id": row.id, "number": row.attempts, "owner": owner, "started_at": at} for row in taken]
+    )
+    revisions, paths = _files(connection, [row.study_id for row in taken])
+    return [
+        Work(row.id, row.study_uid, revisions[row.study_id], tuple(paths[row.study_id]), row.fingerprint, row.attempts) for row in taken
+    ]
+
+
+def _files(connection: Connection, study_ids: Sequence[int]) -> tuple[dict[int, int], dict[int, list[Path]]]:
+    revisions: dict[int, int] = {}
+    paths: dict[int, list[Path]] = {study_id: [] for study_id in study_ids}
+    for some in batches(study_ids, BATCH):
+        ours = sa.select(t.study.c.id, t.study.c.revision).where(t.study.c.id.in_(some))
+        revisions.update((row.id, row.revision) for row in connection.execute(ours))
+        held = sa.select(t.instance.c.study_id, t.instance.c.path).where(t.instance.c.study_id.in_(some)).order_by(t.instance.c.path)
+        for study_id, path in connection.execute(held):
+            paths[study_id].append(Path(path))
+    return revisions, paths
+
+
+# Still leased by this owner. (A lease that ran out but that nobody took is still his.)
+_HELD = (t.work.c.id == sa.bindparam("work"), t.work.c.owner == sa.bindparam("holder"), t.work.c.state == "leased")
+_RENEW = sa.update(t.work).where(*_HELD)
+_END = _RENEW.values(owner=None).returning(
+    *(t.work.c[name] for name in ("id", "study_id", "study_uid", "attempts", "created_at", "error_kind"))
+)
+_CLOSE = sa.update(t.attempt).where(
+    t.attempt.c.work_id == sa.bindparam("work"), t.attempt.c.number == sa.bindparam("which"), t.attempt.c.ended_at.is_(None)
+)
+
+
+def renew(connection: Connection, work_id: int, owner: str, lease_s: float) -> bool:
+    """Make a lease longer; False where it is no longer the owner's."""
+    until = now(connection) + timedelta(seconds=lease_s)
+    return connection.execute(_RENEW, {"work": work_id, "holder": owner, "lease_until": until}).rowcount == 1
+
+
+def finish(
+    connection: Connection, work_id: int, owner: str, at: datetime, state: str = "done", kind: str | None = None, error: str | None = None
+) -> Row | None:
+    """Take work from ``leased`` to its end, if it is still the owner's; return the row, None where it is not (fencing)."""
+    return _end(connection, work_id, owner, at, state, None, state, kind, error)
+
+
+def put_back(connection: Connection, work_id: int, owner: str, kind: str, error: str, delay_s: float) -> Row | None:
+    """Make leased work ready again, after `delay_s`; return the row, None where it is no longer the owner's."""
+    at = now(connection)
+    return _end(connection, work_id, owner, at, "ready", at + timedelta(seconds=delay_s) if delay_s else None, "given_back", kind, error)
+
+
+def _end(
+    connection: Connection, work_id: int, owner: str, at: datetime, state: str, until: datetime | None, outcome: str, kind: str | None,
+    error: str | None,
+) -> Row | None:  # fmt: skip
+    why = {"error_kind": kind, "error": error}
+    ended = {"work": work_id, "holder": owner, "state": state, "lease_until": until, "changed_at": at, **why}
+    row = connection.execute(_END, ended).first()
+    if row is not None:
+        connection.execute(_CLOSE, {"work": work_id, "which": row.attempts, "ended_at": at, "outcome": outcome, **why})
+    return row
+
+
+def batches(items: Iterable, size: int) -> Iterator[list]:
+    """Yield lists of up to `size` items."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
