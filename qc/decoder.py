@@ -1,20 +1,19 @@
 """Decode compressed pixel data in a child process, where a crashing codec can take nothing else down.
 
-Run as ``python -m qc.decoder`` it is the child: it reads one pickled request after another from its standard input and
-answers with frames on its standard output. `Decoder` is the parent's side.
+Run as a script it is the child: it reads one request after another (a line of JSON) from its standard input and answers
+with frames on its standard output. `Decoder` is the parent's side.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import pickle
 import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 import numpy as np
@@ -73,7 +72,8 @@ class Decoder:
         if self._child is None or self._child.poll() is not None:
             self.close()
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "qc.decoder"],
+                # -P and the path of this very file: a folder named qc where the user stands must not take our place
+                [sys.executable, "-P", __file__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -86,7 +86,7 @@ class Decoder:
         child = self._start()
         assert child.stdin and child.stdout
         try:
-            pickle.dump(request, child.stdin)
+            child.stdin.write(json.dumps(asdict(request)).encode() + b"\n")
             child.stdin.flush()
         except OSError as error:
             self.close()
@@ -202,13 +202,9 @@ def _child() -> None:
         pass
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", 1 << 20)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # codecs print
-    while True:
+    for line in sys.stdin.buffer:
         try:
-            request = pickle.load(sys.stdin.buffer)
-        except EOFError:
-            return
-        try:
-            _decode(request, out)
+            _decode(Request(**json.loads(line)), out)
         except DecodeError as error:
             _send(out, {"reason": error.reason, "error": str(error)})
         except Exception as error:

@@ -6,6 +6,7 @@ links to folders are not followed, devices and pipes not opened. A file is eithe
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import stat
@@ -21,6 +22,8 @@ from typing import Any, BinaryIO
 from qc import encapsulated, enhanced, header
 from qc.study import Instance, PixelLayout
 from qc.values import Problem
+
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # it quotes header values, and a log must not hold a patient
 
 HEAD = 128 * 1024
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
@@ -112,9 +115,15 @@ class Intake:
 
     # -- finding ------------------------------------------------------------------------------------------------
 
-    def sources(self, paths: Iterable[Path]) -> Iterator[Source]:
-        """Yield every file below the paths once, in sorted order; archives are opened, a DICOMDIR stands for its files."""
+    def sources(self, paths: Iterable[Path | Source]) -> Iterator[Source]:
+        """Yield every file below the paths once, in sorted order; archives are opened, a DICOMDIR stands for its files.
+
+        A `Source` in place of a path is one file with the name by which it is to be called.
+        """
         for top in paths:
+            if isinstance(top, Source):
+                yield from self._expand(top)
+                continue
             if not top.exists() and not top.is_symlink():
                 raise FileNotFoundError(f"{top}: no such file or folder")
             if top.is_dir():
@@ -207,7 +216,7 @@ class Intake:
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    def instances(self, paths: Iterable[Path]) -> Iterator[Instance]:
+    def instances(self, paths: Iterable[Path | Source]) -> Iterator[Instance]:
         """Read every file; yield the instances, collect the others in `rejected`."""
         for source in self.sources(paths):
             instance = self.read(source)

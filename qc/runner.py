@@ -137,6 +137,11 @@ class Runner:
     def _parameters(self) -> dict[str, Any]:
         known = {spec.id: spec for spec in load_checks()}
         problems = [f"unknown check {name!r} in parameters; see `pacsqc checks`" for name in self.options.parameters.keys() - known.keys()]
+        problems += [
+            f"there is no check {name!r} to run only; see `pacsqc checks`"
+            for name in self.options.only
+            if not any(known_id.startswith(name) for known_id in known)
+        ]
         values = {}
         for spec in self.specs:
             try:
@@ -149,7 +154,7 @@ class Runner:
 
     # -- running ------------------------------------------------------------------------------------------------
 
-    def paths(self, paths: Sequence[Path], progress: Progress | None = None) -> Report:
+    def paths(self, paths: Sequence[Path | dicom.Source], progress: Progress | None = None) -> Report:
         """Check everything below the paths."""
         with dicom.Intake(self.options.limits) as intake:
             instances = []

@@ -133,7 +133,7 @@ def _finding(series: Series, code: str, cases: list[tuple[Instance, Problem]]) -
     status = GRAVE.get(code, Status.WARN)
     if code == "file.pixel_length" and all((one.fact("announced") or 0) > (one.fact("expected") or 0) for _, one in cases):
         status = Status.WARN  # longer than needed: the image is whole
-    share = f"{len(cases)} of {len(series.instances)} files" if len(series.instances) > 1 else "the file"
+    share = f"{len(cases)} of {len(series.instances)} files:" if len(series.instances) > 1 else "the file"
     details = {
         "count": len(cases),
         "files": [one.shown for one, _ in cases[:MOST_NAMED]],
@@ -142,7 +142,7 @@ def _finding(series: Series, code: str, cases: list[tuple[Instance, Problem]]) -
     }
     if problem.text:
         details["found"] = problem.text
-    return Finding(code, status, f"{share}: {_words(code, problem)} ({instance.shown})", _subject(series, cases), details)
+    return Finding(code, status, f"{share} {_words(code, problem)} ({instance.shown})", _subject(series, cases), details)
 
 
 def _words(code: str, problem: Problem) -> str:

@@ -1,0 +1,87 @@
+"""Write the pages that are made from the code: docs/checks.md and docs/settings.md.
+
+    python docs/build.py            write them
+    python docs/build.py --check    exit 1 where a page is not what the code says
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from flows import explain
+from flows import settings as settings_module
+from qc.check import CheckSpec, load_checks
+from qc.runner import display_unit
+
+HERE = Path(__file__).parent
+
+
+def _cell(text: object) -> str:
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def _table(head: list[str], rows: list[list[object]]) -> list[str]:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return [*lines, *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows), ""]
+
+
+def _check(spec: CheckSpec) -> list[str]:
+    facts = explain.as_json(spec)
+    lines = [f"## {spec.id}", "", f"**{spec.title}.** {_cell(spec.doc.split(chr(10) * 2)[0])}", ""]
+    lines += [_cell(part) + "\n" for part in spec.doc.split("\n\n")[1:]]
+    lines += [
+        f"- applies to: {_cell(explain.applies_words(spec.applies))}",
+        f"- looks at: {explain.NEEDS[spec.needs]}; version {spec.version}; {'required' if spec.required else 'not required'}",
+        f"- source: {_cell(spec.source)}",
+        "",
+    ]
+    if spec.metrics:
+        rows = [[f"`{m.id}`", display_unit(m.unit) or "1", m.title, explain.BETTER[m.better], m.source] for m in spec.metrics]
+        lines += _table(["metric", "unit", "what", "good", "source"], rows)
+    if spec.codes:
+        lines += _table(["code", "what it means and what to do"], [[f"`{code}`", text] for code, text in sorted(spec.codes.items())])
+    if facts["parameters"]:
+        rows = [[f"`{one['name']}`", f"`{one['default']}`", one["meaning"]] for one in facts["parameters"]]
+        lines += _table(["parameter", "default", "meaning"], rows)
+    return lines
+
+
+def checks_page() -> str:
+    """Return docs/checks.md."""
+    lines = [
+        "# The checks",
+        "",
+        "Made from the code by `python docs/build.py`; `pacsqc checks NAME` says the same on the command line.",
+        "",
+        *_table(["check", "level", "what"], [[f"[{spec.id}](#{spec.id.replace('.', '')})", spec.level, spec.title] for spec in load_checks()]),
+    ]
+    for spec in load_checks():
+        lines += _check(spec)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def settings_page() -> str:
+    """Return docs/settings.md."""
+    rows = settings_module.rows(settings_module.Settings())
+    lines = ["# Settings", "", "One file, `pacsqc.toml`; everything has a default. Made from the code by `python docs/build.py`.", ""]
+    lines += ["```toml", settings_module.as_toml(rows).rstrip(), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Write or compare the pages."""
+    stale = []
+    for name, text in (("checks.md", checks_page()), ("settings.md", settings_page())):
+        path = HERE / name
+        if "--check" in sys.argv:
+            stale += [name] if not path.exists() or path.read_text() != text else []
+        else:
+            path.write_text(text)
+    if stale:
+        print(f"not what the code says: {', '.join(stale)}; run python docs/build.py")
+    return int(bool(stale))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

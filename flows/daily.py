@@ -1,0 +1,262 @@
+"""The daily pass as plain functions: look at the inbox, check what came, write the reports.
+
+    discover_once -> process_batch (again and again, `drain`) -> publish_once        all of it: `run_pass`
+
+Nothing here knows Prefect; the flows call these functions, and `pacsqc run --no-prefect` does too. Every function may be
+stopped at any point and called again: the database says what is done, and a study is counted once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import logging
+import random
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from flows import queries
+from flows.apart import ApartError, check_apart, where
+from flows.owner import is_dead, new_owner
+from flows.settings import Settings, site_key
+from flows.sources import Source
+from flows.sources.folder import FolderSource
+from qc.check import load_checks
+from qc.dicom import Rejected
+from qc.errors import Transient
+from qc.results import Finding, Status, Subject
+from qc.runner import Options, Report, Runner
+from reports.store import Store, Work, open_store
+
+log = logging.getLogger(__name__)
+
+PAUSE_S = 2.0  # between two looks at an inbox that is still filling
+TRY_AGAIN_S = 60.0  # before a study that could not be checked for a reason outside is tried again
+
+
+@dataclass
+class Tally:
+    """What was done, in numbers. Adds up: a pass is the sum of its steps.
+
+    Attributes
+    ----------
+    files, skipped
+        Files that were new or changed; files that gave no instance.
+    arriving
+        Files that wait because they, or others of their study, came only now.
+    studies
+        Studies that got work.
+    checked
+        Studies whose results were kept; `statuses` says how they came out.
+    lost
+        Results thrown away because another worker had taken over.
+    given_back
+        Studies that could not be checked now.
+    """
+
+    files: int = 0
+    skipped: int = 0
+    arriving: int = 0
+    studies: int = 0
+    claimed: int = 0
+    checked: int = 0
+    lost: int = 0
+    given_back: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    days: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Add what another step did. `arriving` is left alone: it is a state, not a deed."""
+        for name in ("files", "skipped", "studies", "claimed", "checked", "lost", "given_back"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for status, count in other.statuses.items():
+            self.statuses[status] = self.statuses.get(status, 0) + count
+        self.days = sorted({*self.days, *other.days})
+
+    def plain(self) -> dict[str, object]:
+        """Return it as a dictionary of plain values."""
+        return dataclasses.asdict(self)
+
+
+def open_for(settings: Settings) -> Store:
+    """Open the database of the settings."""
+    return open_store(settings.database_url, settings.site.timezone or None)
+
+
+def source_for(settings: Settings) -> FolderSource:
+    """Return the source of the settings."""
+    data = settings.data.folder
+    return FolderSource(settings.inbox_folder, settings.inbox.quiet_seconds, data / "unpacked", not_below=[data])
+
+
+def options_for(settings: Settings) -> Options:
+    """Return how checks are run."""
+    return Options(criteria=settings.checks.criteria, max_volume_mb=settings.checks.max_volume_mb, hash_key=site_key(settings))
+
+
+# -- discover -------------------------------------------------------------------------------------------------------
+
+
+def discover_once(source: Source, store: Store, quiet_s: float) -> Tally:
+    """Look at a source until there is nothing more, note what is there, and make work of the studies that are complete.
+
+    A study is complete when nothing of it came for `quiet_s`. Where no file of the whole source is younger, the clock of
+    the file system has said so already; else the database counts from when it first saw the files.
+    """
+    tally = Tally()
+    more = True
+    while more:
+        found, cursor = source.observe(queries.cursor(store, source.name))
+        noted = store.observe(source.name, found.seen)
+        for one in found.skipped:
+            store.skip(source.name, one.path, one.reason, one.message)
+        queries.keep_cursor(store, source.name, cursor)  # last: what was not noted is seen again
+        tally.add(Tally(files=noted.new + noted.changed, skipped=len(found.skipped)))
+        more = found.more
+    quiet = not (found.waiting or found.young)
+    tally.studies = store.settle(0.0 if quiet else quiet_s, checks=checks_hash())
+    open_studies = not quiet and store.tally()["arriving"]
+    tally.arriving = found.waiting + (found.young if open_studies else 0)
+    return tally
+
+
+def discover(source: Source, store: Store, quiet_s: float, *, patient: bool = False) -> Tally:
+    """Look once; where files are still arriving and `patient`, look again until they are quiet, for as long as that may take."""
+    tally = discover_once(source, store, quiet_s)
+    if not (patient and tally.arriving):
+        return tally
+    log.info("%d files came just now; waiting until nothing has come for %g s (--no-wait: leave them for now)", tally.arriving, quiet_s)
+    last_news, pause = time.monotonic(), min(PAUSE_S, max(quiet_s / 4, 0.1))
+    while tally.arriving and time.monotonic() - last_news < quiet_s + 2 * pause:
+        time.sleep(pause)
+        again = discover_once(source, store, quiet_s)
+        if again.files or again.skipped:
+            last_news = time.monotonic()
+        tally.add(again)
+        tally.arriving = again.arriving
+    return tally
+
+
+def checks_hash() -> str:
+    """Return what tells one set of checks from another: ids and versions."""
+    text = ",".join(f"{spec.id}/{spec.version}" for spec in load_checks())
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# -- process --------------------------------------------------------------------------------------------------------
+
+
+def free_the_dead(store: Store) -> int:
+    """Give back what dead processes of this machine held, without waiting for their leases to run out.
+
+    Whoever was killed may have been killed for any reason, so the study is not set aside for it, however often it happens. But
+    from now on it is checked in a process of its own, and if that dies too, it was the study.
+    """
+    dead = [(work_id, owner) for work_id, owner in queries.leases(store) if is_dead(owner)]
+    for work_id, owner in dead:
+        queries.free(store, work_id, owner, "the process that worked on it ended")
+    return len(dead)
+
+
+def process_batch(store: Store, source: Source, settings: Settings, owner: str) -> Tally:
+    """Claim studies one after another, check each, keep its results; stop after `batch_size` or when there is none.
+
+    A study is claimed when its turn comes, not with the batch: whoever dies takes one study with it, and only that one
+    has an attempt less. What goes wrong with a study is that study's own: the others go on.
+    """
+    tally = Tally()
+    lease_s = settings.run.lease_seconds
+    with Runner(options_for(settings)) as runner:
+        for _ in range(settings.run.batch_size):
+            work = next(iter(store.claim(owner, 1, lease_s)), None)
+            if work is None:
+                break
+            tally.claimed += 1
+            try:
+                report = _check(runner, source, work, lease_s)
+                kept = store.complete(work.id, owner, report, runner.options.hash_key)
+            except Transient as error:
+                store.give_back(work.id, owner, "transient", str(error), TRY_AGAIN_S * work.attempts * random.uniform(0.5, 1.5))
+                tally.given_back += 1
+                continue
+            except Exception as error:
+                # The border of a batch: whatever it was, it stays with its study. Three times, and the study is set aside.
+                store.give_back(work.id, owner, type(error).__name__, str(error) if isinstance(error, ApartError) else where(error))
+                continue
+            if kept:
+                tally.checked += 1
+                tally.statuses[report.status.value] = tally.statuses.get(report.status.value, 0) + 1
+            else:
+                tally.lost += 1
+    return tally
+
+
+def _check(runner: Runner, source: Source, work: Work, deadline_s: float) -> Report:
+    """Run the checks on the files of one study; in a process of its own where an earlier attempt came to nothing."""
+    paths = source.fetch(work.paths)
+    present = [path for path in paths if path.exists()]
+    report = runner.paths(present) if work.attempts == 1 else check_apart(runner.options, present, deadline_s)
+    gone = [path.name for path in paths if not path.exists()]
+    if gone:
+        report.given += len(gone)
+        report.skipped += [Rejected(name, "gone", "the file was no longer there when its turn came") for name in gone]
+        text = f"{len(gone)} of {len(paths)} files were gone from the inbox before they could be checked, first {gone[0]}"
+        subject = Subject("study", work.study_uid or None)
+        advice = "Something empties the inbox too early. Send the study again."
+        report.findings.append(Finding("file.gone", Status.NOT_EVALUABLE, text, subject, {"count": len(gone)}, advice, "files"))
+    return report
+
+
+def drain(store: Store, source: Source, settings: Settings) -> Tally:
+    """Work on batches, as many at a time as the settings say, until nothing is left to do."""
+    tally = Tally()
+    free_the_dead(store)
+    with ThreadPoolExecutor(settings.run.workers) as pool:
+        running: set[Future[Tally]] = set()
+        while True:
+            for _ in range(batches_wanted(store, settings) - len(running)):
+                running.add(pool.submit(process_batch, store, source, settings, new_owner()))
+            if not running:
+                return tally
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for one in done:
+                tally.add(one.result())
+
+
+def batches_wanted(store: Store, settings: Settings) -> int:
+    """Return how many batches should be at work: at most `workers`, and none that would find nothing."""
+    return min(settings.run.workers, -(-queries.free_work(store) // settings.run.batch_size))
+
+
+# -- publish --------------------------------------------------------------------------------------------------------
+
+
+def publish_once(store: Store, settings: Settings) -> Tally:
+    """Write the report of every day that has news."""
+    days = queries.stale_days(store)
+    for day in days:
+        write_report(store, settings, day)
+    return Tally(days=[day.isoformat() for day in days])
+
+
+def write_report(store: Store, settings: Settings, day: date) -> Path:
+    """Write the report of a day; return where it is."""
+    from reports import daily as report  # pandas takes its time, and a pass without news does not need it
+
+    return report.write(store, day, settings.reports_folder)
+
+
+# -- all of it ------------------------------------------------------------------------------------------------------
+
+
+def run_pass(settings: Settings, *, patient: bool = True) -> Tally:
+    """Discover, process, publish."""
+    source = source_for(settings)
+    with open_for(settings) as store:
+        tally = discover(source, store, settings.inbox.quiet_seconds, patient=patient)
+        tally.add(drain(store, source, settings))
+        tally.add(publish_once(store, settings))
+    return tally

@@ -1,0 +1,130 @@
+"""The sections of the settings file: every key with its default, unit, what is allowed, and a sentence."""
+
+from __future__ import annotations
+
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+
+
+def _key(default: Any, sentence: str, allowed: str, unit: str = "", **limits: Any) -> Any:
+    return Field(default, description=sentence, json_schema_extra={"unit": unit, "allowed": allowed}, **limits)
+
+
+def _listed(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+class Section(BaseModel):
+    """A section of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(Section):
+    """Where pacsqc keeps what it makes."""
+
+    folder: Path = _key(Path("pacsqc-data"), "Everything pacsqc writes: database, reports, site key.", "a folder", "path")
+
+
+class Database(Section):
+    """Where results are kept."""
+
+    url: SecretStr = _key(
+        SecretStr(""),
+        "Database for results and work. Empty: the SQLite file results.sqlite in the data folder. With a password: environment only.",
+        "empty, sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text and not text.startswith(("sqlite:///", "postgresql://", "postgresql+")):
+            raise ValueError("not a database URL of a known kind")
+        return value
+
+
+class Inbox(Section):
+    """The folder that new images arrive in."""
+
+    folder: Path | None = _key(None, "Folder that is watched and never changed. Empty: inbox in the data folder.", "a folder", "path")
+    quiet_seconds: float = _key(
+        30.0,
+        "A study is checked when nothing of it has arrived for so long.",
+        "a number from 0 to 86400",
+        "s",
+        ge=0,
+        le=86400,
+        allow_inf_nan=False,
+    )
+
+    @field_validator("folder", mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        return value or None
+
+
+class Site(Section):
+    """The place that the images come from."""
+
+    name: str = _key("", "Name of the hospital or department, printed on reports.", "a text of at most 80 characters", max_length=80)
+    timezone: str = _key(
+        "",
+        "Time zone of images that do not tell their own. Empty: that of this machine.",
+        "a name such as Europe/Berlin, UTC, America/New_York",
+    )
+    key: SecretStr | None = _key(
+        None,
+        "Secret that turns patient IDs into hashes; who has it can undo them. Not set: made once and kept in the data folder (site.key).",
+        "a text of at least 16 characters",
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if value:
+            try:
+                zoneinfo.ZoneInfo(value)
+            except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+                raise ValueError("no such time zone") from error
+        return value
+
+    @field_validator("key")
+    @classmethod
+    def _long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < 16:
+            raise ValueError("too short")
+        return value
+
+
+class Checks(Section):
+    """How images are checked."""
+
+    criteria: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        ("acr-mri-2022",),
+        "Criteria sets, asked in this order; the first that knows a limit gives it.",
+        "names of built-in sets or paths of .toml files",
+        min_length=1,
+    )
+    max_volume_mb: int = _key(
+        1024, "Largest stack that is held in memory at once.", "a whole number from 16 to 1048576", "MB", ge=16, le=1048576
+    )
+
+
+class Run(Section):
+    """How much is done at once."""
+
+    batch_size: int = _key(10, "Studies that one batch takes.", "a whole number from 1 to 1000", "studies", ge=1, le=1000)
+    workers: int = _key(2, "Batches that are worked on at the same time.", "a whole number from 1 to 256", "batches", ge=1, le=256)
+    lease_seconds: float = _key(
+        600.0,
+        "A study whose worker has not been heard of for so long goes to another one. Longer than the longest check of one study.",
+        "a number from 1 to 86400",
+        "s",
+        ge=1,
+        le=86400,
+        allow_inf_nan=False,
+    )
