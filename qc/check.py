@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from qc.errors import ConfigurationError
 from qc.results import Level, Metric, Result, Status
@@ -215,6 +215,9 @@ def check(
             problems.append(f"check {id!r} has no docstring")
         if not (dataclasses.is_dataclass(params) and params.__dataclass_params__.frozen):  # type: ignore[attr-defined]
             problems.append(f"check {id!r}: params must be a frozen dataclass, got {params!r}")
+        for word, allowed in ((level, get_args(Level)), (needs, get_args(Needs))):
+            if word not in allowed:
+                problems.append(f"check {id!r}: {word!r} is none of {', '.join(allowed)}")
         unknown = set(invariances) - INVARIANCES
         if unknown:
             problems.append(f"check {id!r}: unknown invariances {sorted(unknown)}; known are {sorted(INVARIANCES)}")
@@ -251,7 +254,7 @@ def load_checks() -> tuple[CheckSpec, ...]:
     for entry in entry_points(group=GROUP):
         try:
             _import_plugin(entry.value.partition(":")[0])
-        except ImportError as error:
+        except (ImportError, SyntaxError) as error:
             problems.append(f"check plug-in {entry.name!r} ({entry.value}) cannot be imported: {error}")
     if problems:
         raise ConfigurationError(problems)

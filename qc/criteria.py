@@ -156,10 +156,15 @@ def parse(text: str, where: str) -> CriteriaSet:
         if not isinstance(data.get(key), str):
             problems.append(f"{where}: {key} must be a text")
     criteria = []
-    for number, entry in enumerate(data.get("criterion", []), start=1):
+    entries = data.get("criterion", [])
+    if not isinstance(entries, list):
+        problems.append(f"{where}: criterion must be written as [[criterion]]")
+        entries = []
+    for number, entry in enumerate(entries, start=1):
         trouble = _entry_problems(entry)
         if trouble:
-            problems += [f"{where}: criterion {number} ({entry.get('metric', '?')}): {one}" for one in trouble]
+            name = entry.get("metric", "?") if isinstance(entry, Mapping) else "?"
+            problems += [f"{where}: criterion {number} ({name}): {one}" for one in trouble]
         else:
             values = dict(entry)
             values["when"] = tuple(sorted(values.get("when", {}).items()))
@@ -171,21 +176,50 @@ def parse(text: str, where: str) -> CriteriaSet:
     return CriteriaSet(data["name"], data["version"], data["title"], tuple(criteria), hashlib.sha256(text.encode()).hexdigest()[:12])
 
 
-def _entry_problems(entry: Mapping[str, Any]) -> list[str]:
-    problems = [f"unknown key {key!r}; allowed are {', '.join(sorted(_KEYS))}" for key in entry.keys() - _KEYS]
+_RANGE = {"min", "below", "above", "max"}
+
+
+def _condition_problems(when: Any) -> list[str]:
+    """Check what a criterion holds for: a typing error must not widen a limit to everything."""
+    if not isinstance(when, Mapping):
+        return [f"when is {when!r}; it must be a table of conditions"]
+    problems = []
+    for name, wanted in when.items():
+        if isinstance(wanted, Mapping):
+            problems += [f"when.{name}: unknown {key!r}; allowed are {', '.join(sorted(_RANGE))}" for key in wanted.keys() - _RANGE]
+            problems += [f"when.{name}.{key} must be a number" for key, value in wanted.items() if not _is_number(value)]
+            if not wanted:
+                problems.append(f"when.{name} is empty")
+        elif not (isinstance(wanted, (str, list)) or _is_number(wanted)):
+            problems.append(f"when.{name} is {wanted!r}; allowed are a text, a number, a list of them, or a range")
+    return problems
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _entry_problems(entry: Any) -> list[str]:
+    if not isinstance(entry, Mapping):
+        return [f"{entry!r} is no table"]
+    problems = _condition_problems(entry.get("when", {}))
+    for key, kind in (("region", str), ("note", str), ("max_age_days", int)):
+        if key in entry and not isinstance(entry[key], kind):
+            problems.append(f"{key} is {entry[key]!r}; it must be a {'text' if kind is str else 'whole number'}")
+    problems += [f"unknown key {key!r}; allowed are {', '.join(sorted(_KEYS))}" for key in entry.keys() - _KEYS]
     for key in ("metric", "edition", "provenance", "confidence"):
         if not isinstance(entry.get(key), str) or not entry[key]:
             problems.append(f"{key} must be a text")
-    if entry.get("confidence") not in _CONFIDENCE:
+    if not isinstance(entry.get("confidence"), str) or entry["confidence"] not in _CONFIDENCE:
         problems.append(f"confidence is {entry.get('confidence')!r}; allowed are {', '.join(sorted(_CONFIDENCE))}")
     levels = [entry[level] for level in LEVELS if level in entry]
-    if any(isinstance(level, bool) or not isinstance(level, (int, float)) or not math.isfinite(level) for level in levels):
+    if not all(_is_number(level) for level in levels):
         problems.append("limits must be finite numbers")
     elif levels != sorted(levels):
         problems.append(f"limits must rise in the order {', '.join(LEVELS)}; got {levels}")
     elif not levels and "when_nothing" not in entry:
         problems.append(f"at least one of {', '.join(LEVELS)} is needed")
-    if "when_nothing" in entry and entry["when_nothing"] not in set(Status):
+    if "when_nothing" in entry and entry["when_nothing"] not in [str(status) for status in Status]:
         problems.append(f"when_nothing is {entry['when_nothing']!r}; allowed are {', '.join(Status)}")
     return problems
 

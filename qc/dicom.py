@@ -13,11 +13,15 @@ import stat
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
+
+from pydicom.uid import UID
 
 from qc import encapsulated, enhanced, header
 from qc.study import Instance, PixelLayout
@@ -97,6 +101,7 @@ class Intake:
         self._reader = header.HeaderReader()
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._seen: set[Path] = set()
+        self._unpacked: dict[Path, dict[str, Path]] = {}
 
     def __enter__(self) -> Intake:
         self._quiet = warnings.catch_warnings()
@@ -138,7 +143,10 @@ class Intake:
 
     def _expand(self, source: Source) -> Iterator[Source]:
         """Yield the source itself, or the members of an archive."""
-        real = source.path.resolve()
+        try:
+            real = source.path.resolve()
+        except (OSError, RuntimeError):  # a link that leads to itself; reading says so
+            real = source.path.absolute()
         if real in self._seen:
             return
         self._seen.add(real)
@@ -156,10 +164,11 @@ class Intake:
             with zipfile.ZipFile(source.path) as archive:
                 members = [member for member in archive.infolist() if not member.is_dir()]
                 trouble = self._archive_trouble(members, source.path.stat().st_size)
-                if trouble:
+                if trouble or not members:
                     self.given += 1
-                    self.reject(source, "too_large", trouble)
+                    self.reject(source, "too_large" if trouble else "empty", trouble or "the archive holds no files")
                     return
+                self._unpacked[folder] = {member.filename.lstrip("/"): folder / f"{at:06d}" for at, member in enumerate(members)}
                 for number, member in enumerate(members):
                     target = folder / f"{number:06d}"
                     inner = Source(target, f"{source.shown}/{member.filename.lstrip('/')}")
@@ -167,7 +176,7 @@ class Intake:
                     try:
                         with archive.open(member) as stream, target.open("wb") as out:
                             shutil.copyfileobj(stream, out)
-                    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as error:
+                    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as error:
                         self.reject(inner, "archive_damaged", f"cannot be unpacked: {error}")
                         continue
                     yield inner
@@ -194,9 +203,7 @@ class Intake:
             records = header.sequence(parsed, 0x00041220)
         except (header.NotDicom, OSError):
             return [], []
-        present: dict[str, Path] = {}
-        for source in _walk(dicomdir.parent):
-            present[source.shown.casefold()] = source.path
+        present = {name.casefold(): path for name, path in self._beside(dicomdir).items()}
         there, missing = [], []
         for record in records:
             try:
@@ -213,6 +220,15 @@ class Intake:
             else:
                 missing.append(shown)
         return there, missing
+
+    def _beside(self, file: Path) -> dict[str, Path]:
+        """Files below the folder of a file by their name there; in an unpacked archive by their name in it."""
+        members = self._unpacked.get(file.parent)
+        if members is None:
+            return {source.shown: source.path for source in _walk(file.parent)}
+        own = next(name for name, path in members.items() if path == file)
+        base = own.rpartition("/")[0] + "/" if "/" in own else ""
+        return {name.removeprefix(base): path for name, path in members.items() if name.startswith(base)}
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -253,7 +269,7 @@ class Intake:
             _, missing = self._referenced(source.path)
             self.reject(source, "dicomdir", "the directory of a medium, not an image", missing=missing)
             return None
-        if not parsed.complete and not parsed.pixel and 0x0020000E not in parsed.elements:
+        if not parsed.pixel and (not parsed.complete or not parsed.elements) and 0x0020000E not in parsed.elements:
             self.reject(source, "truncated", "the file ends before its header is complete", size=size)
             return None
         return self._instance(source, file, size, parsed)
@@ -288,7 +304,7 @@ class Intake:
             instance.layout = _layout(parsed, size)
         if instance.layout:
             _check_length(instance, instance.layout, file, size)
-        elif "Rows" in tags and "Columns" in tags:
+        elif parsed.complete and (("Rows" in tags and "Columns" in tags) or _is_image_class(str(tags.get("SOPClassUID", "")))):
             instance.problems.append(Problem("pixels.absent"))
         instance.frames = enhanced.frames(instance, parsed)
         instance.problems += [problem for problem in parsed.problems if problem not in instance.problems]
@@ -315,6 +331,12 @@ def _is_zip(path: Path) -> bool:
             return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
     except OSError:
         return False
+
+
+@cache
+def _is_image_class(uid: str) -> bool:
+    """Tell whether a storage class holds pixels."""
+    return UID(uid).name.endswith("Image Storage")
 
 
 def _layout(parsed: header.Parsed, size: int) -> PixelLayout:
@@ -380,17 +402,6 @@ def same_bytes(one: Path, other: Path) -> bool:
             if chunk != second.read(1 << 20):
                 return False
     return True
-
-
-def same_pixels(one: Instance, other: Instance) -> bool:
-    """Tell whether two instances hold the same pixel data, byte for byte, in the same encoding."""
-    if one.layout is None or other.layout is None or one.transfer_syntax != other.transfer_syntax:
-        return one.layout is other.layout is None
-    lengths = [item.layout.available if item.layout.length is None else item.layout.length for item in (one, other) if item.layout]
-    if lengths[0] != lengths[1]:
-        return False
-    step = 1 << 22
-    return all(read_pixel_bytes(one, at, step) == read_pixel_bytes(other, at, step) for at in range(0, lengths[0], step))
 
 
 def read_pixel_bytes(instance: Instance, start: int, count: int) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.errors import BytesLengthException
 from pydicom.filereader import data_element_generator
 from pydicom.uid import UID
 
@@ -26,7 +27,7 @@ MAX_INFLATED = 1 << 30
 # memory here). RecursionError: sequences nested without end.
 PARSE_ERRORS = (
     EOFError, struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError, NotImplementedError, OverflowError, RecursionError,
-    MemoryError, OSError,
+    MemoryError, OSError, BytesLengthException,
 )  # fmt: skip
 
 Element = RawDataElement | DataElement
@@ -171,16 +172,21 @@ def _read_elements(stream: BytesIO, parsed: Parsed) -> None:
         return True
 
     elements = data_element_generator(stream, parsed.transfer_syntax == IMPLICIT, parsed.little_endian, stop_when=at_pixels)
+    end: int | None = None
     try:
         for element in elements:
             parsed.elements[int(element.tag)] = element
-            if isinstance(element, RawDataElement) and element.value is not None and len(element.value) < element.length != 0xFFFFFFFF:
-                parsed.complete = False
+            end = None
+            if isinstance(element, RawDataElement) and element.length != 0xFFFFFFFF:
+                end = element.value_tell + element.length
+                parsed.complete = parsed.complete and (element.value is None or len(element.value) >= element.length)
     except RecursionError:
         parsed.complete = False
         parsed.problems.append(Problem("file.nested_too_deep"))
     except PARSE_ERRORS:
         parsed.complete = False
+    if not parsed.pixel and end is not None and 0 < stream.seek(0, 2) - end < 8:
+        parsed.complete = False  # the beginning of one more element: pydicom stops there without a word
     if parsed.pixel:
         keyword, vr, length, _ = parsed.pixel
         header = 12 if parsed.transfer_syntax != IMPLICIT and vr in ("OB", "OW", "OF", "OD", "UN", "OL", "OV") else 8

@@ -158,6 +158,18 @@ def frames(instance: Instance, decoder: Decoder, limits: dicom.Limits) -> Iterat
             yield FramePixels(frame, part, masked)
 
 
+def same_pixels(one: Instance, other: Instance, decoder: Decoder, limits: dicom.Limits) -> bool:
+    """Tell whether two instances hold the same decoded pixels, whatever their transfer syntax."""
+    if one.layout is None or other.layout is None:
+        return one.layout is other.layout is None
+    if len(one.frames) != len(other.frames):
+        return False
+    for first, second in zip(frames(one, decoder, limits), list(frames(other, decoder, limits)), strict=True):
+        if isinstance(first, Unreadable) or isinstance(second, Unreadable) or not np.array_equal(first.stored, second.stored):
+            return False
+    return True
+
+
 def _tile(plane: NDArray[Any], frame: Frame) -> NDArray[Any]:
     assert frame.tile is not None
     rows, columns = int(frame.get("Rows")), int(frame.get("Columns"))

@@ -19,7 +19,7 @@ from qc import classify, criteria, dicom
 from qc.check import CheckSpec, load_checks
 from qc.decoder import Decoder
 from qc.errors import ConfigurationError, NotEvaluable, UnusableInput
-from qc.pixels import PixelAccess, Unreadable
+from qc.pixels import PixelAccess, Unreadable, same_pixels
 from qc.results import Finding, Judged, Measurement, Result, Status, Subject, with_method, worst
 from qc.study import Instance, Series, Study, group
 from qc.values import Problem
@@ -45,6 +45,8 @@ class Options:
         How many instances the user expects, or None.
     pixels
         False: headers only.
+    as_class
+        Class of every image series, whatever the recognisers say; localizers and what is no image keep theirs. Empty: recognise.
     """
 
     criteria: tuple[str, ...] = ("acr-mri-2022",)
@@ -55,6 +57,7 @@ class Options:
     max_volume_mb: int = 1024
     pixels: bool = True
     expect: int | None = None
+    as_class: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,7 @@ class Runner:
                 if progress and len(instances) % 50 == 0:
                     progress(len(instances), 0, "reading headers")
             report = Report(given=intake.given)
-            kept = settle_duplicates(instances, intake)
+            kept = self._settle_duplicates(instances, intake)
             report.studies = group(kept, self.options.hash_key)
             report.skipped = sorted(intake.rejected, key=lambda one: one.shown)
             self._files(report)
@@ -174,6 +177,32 @@ class Runner:
             if self.options.expect is not None:
                 report.findings += _expected(report, self.options.expect)
         return report
+
+    def _settle_duplicates(self, instances: Sequence[Instance], intake: dicom.Intake) -> list[Instance]:
+        """Count a byte-identical copy once (the copy is skipped); keep both of a UID collision and note it on each."""
+        first: dict[str, Instance] = {}
+        kept: list[Instance] = []
+        for instance in instances:
+            known = first.setdefault(instance.uid, instance) if instance.uid else instance
+            if known is instance:
+                kept.append(instance)
+            elif dicom.same_bytes(known.path, instance.path):
+                intake.rejected.append(
+                    dicom.Rejected(
+                        instance.shown,
+                        "duplicate_file",
+                        f"byte for byte the same file as {known.shown}",
+                        instance.path,
+                        {"first": known.shown},
+                    )
+                )
+            else:
+                kept.append(instance)
+                equal = same_pixels(known, instance, self.decoder, self.options.limits)
+                for one, other in ((known, instance), (instance, known)):
+                    facts = (("other", other.shown), ("other_series", other.get("SeriesInstanceUID", "")), ("pixels_equal", equal))
+                    one.problems.append(Problem("file.uid_collision", facts=facts))
+        return kept
 
     def _files(self, report: Report) -> None:
         """Checks of files that gave no instance."""
@@ -214,6 +243,8 @@ class Runner:
 
     def _recognised(self, series: Series, report: Report) -> str | None:
         """Ask the recognisers of phantoms; one that breaks costs the recognition, not the run."""
+        if self.options.as_class:
+            return None if classify.classify(series) in ("localizer", "screenshot", "not_image") else self.options.as_class
         if not self.options.pixels:
             return None
         try:
@@ -362,26 +393,3 @@ def _expected(report: Report, expect: int) -> list[Finding]:
 def display_unit(ucum: str) -> str:
     """Return a UCUM unit as people write it: HU, lp/mm, nothing for 1."""
     return {"[hnsf'U]": "HU", "1": "", "1/mm": "lp/mm", "1/cm": "lp/cm", "deg": "°", "{counts}": "counts"}.get(ucum, ucum)
-
-
-def settle_duplicates(instances: Sequence[Instance], intake: dicom.Intake) -> list[Instance]:
-    """Count a byte-identical copy once (the copy is skipped); keep both of a UID collision and note it on each."""
-    first: dict[str, Instance] = {}
-    kept: list[Instance] = []
-    for instance in instances:
-        known = first.setdefault(instance.uid, instance) if instance.uid else instance
-        if known is instance:
-            kept.append(instance)
-        elif dicom.same_bytes(known.path, instance.path):
-            intake.rejected.append(
-                dicom.Rejected(
-                    instance.shown, "duplicate_file", f"byte for byte the same file as {known.shown}", instance.path, {"first": known.shown}
-                )
-            )
-        else:
-            kept.append(instance)
-            equal = dicom.same_pixels(known, instance)
-            for one, other in ((known, instance), (instance, known)):
-                facts = (("other", other.shown), ("other_series", other.get("SeriesInstanceUID", "")), ("pixels_equal", equal))
-                one.problems.append(Problem("file.uid_collision", facts=facts))
-    return kept

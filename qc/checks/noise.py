@@ -10,7 +10,7 @@ import numpy as np
 
 from qc.check import Applies, Example, FrameCheckBase, check
 from qc.measure.noise import immerkaer_rows, lag1_correlation
-from qc.pixels import FramePixels
+from qc.pixels import FramePixels, rescale
 from qc.results import Metric, Result
 from qc.study import Series
 
@@ -87,14 +87,16 @@ class Noise(FrameCheckBase):
         if stored.ndim != 2 or min(stored.shape) < 3:
             return
         step = max(1, stored.size >> 14)  # 512 x 512: every 16th row, still 16 000 pixels
-        above, rows, below = (frame.rescaled(stored[start : stop or None : step]) for start, stop in ((0, -2), (1, -1), (2, 0)))
+        # in stored values, where the noise estimate knows that they were rounded
+        above, middle, below = (stored[start : stop or None : step].astype(np.float32) for start, stop in ((0, -2), (1, -1), (2, 0)))
+        rows = frame.rescaled(middle)
         low, high = self._range(frame)
         mask = (rows > low) & (rows < high)
         inside = int(np.count_nonzero(mask))
         if inside * step < self.params.fewest_pixels:
             self.small += 1
             return
-        self.sigmas.append(immerkaer_rows(above, rows, below, mask))
+        self.sigmas.append(abs(rescale(frame.frame)[0]) * immerkaer_rows(above, middle, below, mask))
         if self.series.modality == "MR":
             self.signals.append(float(rows[mask].mean()))
         if (self.count - 1) % self.every == 0:

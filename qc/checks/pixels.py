@@ -160,7 +160,8 @@ class Pixels(FrameCheckBase):
         if high - low < levels:
             return True
         few = np.sort(stored[::8, ::8], axis=None)
-        if int(few[-1 - len(few) // 100]) - int(few[len(few) // 100]) >= levels:
+        cut = max(1, len(few) // 100)
+        if len(few) > 2 * cut and int(few[-1 - cut]) - int(few[cut]) >= levels:
             return False  # the middle 98 % of a sample already span more
         bottom, top = np.percentile(stored, [0.1, 99.9])
         return bool(top - bottom < levels)
@@ -168,7 +169,7 @@ class Pixels(FrameCheckBase):
     def _clip(self, frame: FramePixels, high: int | None) -> None:
         """Share of pixels at the top code, where the largest value is the top code of the stored bits."""
         bits = frame.frame.get("BitsStored")
-        if high is None or not isinstance(bits, int):
+        if high is None or not isinstance(bits, int) or bits < 1:
             return
         top = (1 << (bits - 1)) - 1 if frame.stored.dtype.kind == "i" else (1 << bits) - 1
         at_top = int(np.count_nonzero(frame.stored == high)) if high == top else 0

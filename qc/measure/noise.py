@@ -64,8 +64,17 @@ def immerkaer_rows(above: Floats, rows: Floats, below: Floats, mask: Mask | None
         return float("nan")
     middle = gradient.size // 2
     flat = response[gradient <= np.partition(gradient, middle, axis=None)[middle]]
-    middle = flat.size // 2
-    return float(np.partition(flat, middle)[middle]) / (6 * MEDIAN_TO_SD)
+    return _median(flat) / (6 * MEDIAN_TO_SD)
+
+
+def _median(values: Floats) -> float:
+    """Return the median of absolute values; of whole numbers, each stands for the interval that was rounded to it."""
+    middle = values.size // 2
+    median = float(np.partition(values, middle)[middle])
+    if median == 0 or not np.array_equal(values[:512], np.rint(values[:512])):
+        return median
+    below, equal = int(np.count_nonzero(values < median)), int(np.count_nonzero(values == median))
+    return median - 0.5 + (values.size / 2 - below) / equal
 
 
 @cache
