@@ -342,8 +342,8 @@ def _is_image_class(uid: str) -> bool:
 def _layout(parsed: header.Parsed, size: int) -> PixelLayout:
     assert parsed.pixel is not None
     keyword, vr, length, offset = parsed.pixel
-    end = size if parsed.inflated is None else parsed.inflated
-    return PixelLayout(keyword, offset, length, max(0, end - offset), parsed.little_endian, parsed.inflated is not None, 0, vr or "OW")
+    end, deflated_at = (size, None) if parsed.inflated is None else (parsed.inflated, parsed.deflated_at)
+    return PixelLayout(keyword, offset, length, max(0, end - offset), parsed.little_endian, deflated_at, 0, vr or "OW")
 
 
 def expected_length(instance: Instance) -> int | None:
@@ -367,7 +367,7 @@ def _check_length(instance: Instance, layout: PixelLayout, file: BinaryIO, size:
     """Compare announced, expected and present bytes of the pixel data."""
     facts: tuple[tuple[str, Any], ...]
     if layout.length is None or header.is_encapsulated(instance.transfer_syntax):
-        if layout.deflated or layout.length is not None:
+        if layout.deflated_at is not None or layout.length is not None:
             instance.problems.append(Problem("file.not_encapsulated"))
             return
         found = encapsulated.walk(file, layout.offset, size)
@@ -409,20 +409,8 @@ def read_pixel_bytes(instance: Instance, start: int, count: int) -> bytes:
     layout = instance.layout
     assert layout is not None
     with instance.path.open("rb") as file:
-        if layout.deflated:
-            parsed = file.read()
-            at = _deflated_start(parsed)
-            body = header.inflate(parsed[at:])
-            return body[layout.offset + start : layout.offset + start + count]
+        if layout.deflated_at is not None:
+            file.seek(layout.deflated_at)
+            return header.inflate(file.read())[layout.offset + start : layout.offset + start + count]
         file.seek(layout.offset + start)
         return file.read(count)
-
-
-def _deflated_start(data: bytes) -> int:
-    """Return where the deflated data set begins: behind the file meta group."""
-    import struct
-
-    # (0002,0000) File Meta Information Group Length, UL, is the first element behind the prefix
-    if data[132:136] != b"\x02\x00\x00\x00":
-        raise ValueError("file meta information without group length")
-    return int(144 + struct.unpack("<L", data[140:144])[0])

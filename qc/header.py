@@ -49,6 +49,8 @@ class Parsed:
         False where the bytes ended, or stopped making sense, inside the data set.
     inflated
         Length of the inflated stream for deflated files, else None; offsets then count in that stream.
+    deflated_at
+        Where in the file that stream begins.
     """
 
     meta: dict[int, Element]
@@ -58,6 +60,7 @@ class Parsed:
     pixel: tuple[str, str | None, int | None, int] | None = None
     complete: bool = True
     inflated: int | None = None
+    deflated_at: int = 0
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -140,7 +143,7 @@ def parse(data: bytes, whole: bool) -> Parsed:
     problems = [] if preamble and meta else [Problem("file.no_meta")]
     if meta and not syntax:
         problems.append(Problem("file.no_transfer_syntax"))
-    inflated = None
+    inflated, deflated_at = None, stream.tell()
     if syntax == DEFLATED and whole:
         try:
             body = inflate(data[stream.tell() :])
@@ -149,7 +152,7 @@ def parse(data: bytes, whole: bool) -> Parsed:
         inflated, stream = len(body), BytesIO(body)
     elif not syntax:
         syntax = _guess_syntax(data[stream.tell() : stream.tell() + 8])
-    parsed = Parsed(meta, {}, syntax, syntax != BIG_ENDIAN, inflated=inflated, problems=problems)
+    parsed = Parsed(meta, {}, syntax, syntax != BIG_ENDIAN, inflated=inflated, deflated_at=deflated_at, problems=problems)
     _read_elements(stream, parsed)
     if not preamble and whole and not _is_data_set(parsed.elements):
         raise NotDicom("not_dicom")

@@ -202,7 +202,11 @@ def _native(instance: Instance, sizes: tuple[int, int, int, int], dtype: np.dtyp
     length = instance.layout.length if instance.layout else 0
     index = 0
     while True:
-        data = dicom.read_pixel_bytes(instance, index * size, size)
+        try:
+            data = dicom.read_pixel_bytes(instance, index * size, size)
+        except OSError as error:
+            yield DecodeError("unreadable", f"the file cannot be read any more: {error.strerror or error}")
+            return
         if len(data) < size or (length is not None and (index + 1) * size > length):
             present = min(len(data), max(0, (length or 0) - index * size))
             yield DecodeError("pixel_data_short", f"{present} of {size} bytes of this frame are there")
@@ -223,7 +227,7 @@ def _decoded(instance: Instance, encapsulated: bool, decoder: Decoder) -> Iterat
     """Frames through the decoder process."""
     layout, get = instance.layout, instance.tags.get
     assert layout is not None
-    if layout.deflated:
+    if layout.deflated_at is not None:
         yield DecodeError("undecodable", "deflated data of this pixel format are not decoded")
         return
     options = {

@@ -30,6 +30,8 @@ class PixelLayout:
         Announced length in bytes; None for encapsulated (undefined length).
     available
         Bytes between `offset` and the end of the file.
+    deflated_at
+        Where the deflated data set begins in the file; None for files that are not deflated.
     fragments
         Number of fragments of encapsulated pixel data, without the offset table.
     """
@@ -39,7 +41,7 @@ class PixelLayout:
     length: int | None
     available: int
     little_endian: bool = True
-    deflated: bool = False
+    deflated_at: int | None = None
     fragments: int = 0
     vr: str = "OW"
 

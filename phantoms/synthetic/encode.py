@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import uuid
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,9 @@ def as_bytes(dataset: Dataset | bytes) -> bytes:
     if isinstance(dataset, bytes):
         return dataset
     stream = io.BytesIO()
-    dcmwrite(stream, dataset, enforce_file_format=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pydicom")  # values may be broken on purpose
+        dcmwrite(stream, dataset, enforce_file_format=True)
     return stream.getvalue()
 
 

@@ -159,16 +159,9 @@ def mr_4d(
         ]
     datasets = classic(series, images)
     gone = {time * slices + index for time, index in lost}
-    truth = _truth(
-        grid,
-        HEAD_MR_T2["white"] / tsnr,
-        slices=slices,
-        times=times,
-        step_mm=step_mm,
-        tsnr=tsnr,
-        drift_percent=drift_percent,
-        lost=list(lost),
-    )
+    sigma = HEAD_MR_T2["white"] / tsnr
+    more = {"tsnr": tsnr, "drift_percent": drift_percent, "lost": list(lost)}
+    truth = _truth(grid, sigma, slices=slices, times=times, step_mm=step_mm, **more)
     return Synthetic([dataset for index, dataset in enumerate(datasets) if index not in gone], truth)
 
 
@@ -298,16 +291,9 @@ def mosaic_epi(job: Job, *, slices: int = 10, times: int = 4, matrix: int = 48, 
     first = place_stack(series, grid.shape, _offsets(slices, step_mm))[0]
     volumes = _time_series(job, grid, slices, times, tsnr, 0.0)
     headers = [{"AcquisitionNumber": time + 1} for time in range(times)]
-    truth = _truth(
-        grid,
-        HEAD_MR_T2["white"] / tsnr,
-        slices=slices,
-        times=times,
-        step_mm=step_mm,
-        tsnr=tsnr,
-        first_slice_mm=first.tolist(),
-        tiles=int(np.ceil(np.sqrt(slices))),
-    )
+    sigma = HEAD_MR_T2["white"] / tsnr
+    more = {"tsnr": tsnr, "first_slice_mm": first.tolist(), "tiles": int(np.ceil(np.sqrt(slices)))}
+    truth = _truth(grid, sigma, slices=slices, times=times, step_mm=step_mm, **more)
     return Synthetic(mosaic(series, volumes, first, headers), truth)
 
 

@@ -9,7 +9,7 @@ from phantoms.synthetic.degrade import blur, gaussian_noise, poisson_noise
 from phantoms.synthetic.dicomize import ImageSpec, classic, place_stack
 from phantoms.synthetic.recipe import Job, Synthetic, recipe
 from phantoms.synthetic.scanners import phantom_patient
-from phantoms.synthetic.shapes import Grid, disc, rectangle
+from phantoms.synthetic.shapes import Grid, disc, ellipse, paint_all, rectangle
 
 
 @recipe
@@ -63,6 +63,51 @@ def nm_flood(
         "cold_spot": cold_spot,
     }
     return Synthetic(classic(series, [ImageSpec(counts)]), truth)
+
+
+@recipe
+def nm_bone(job: Job, *, matrix: tuple[int, int] = (512, 128), peak_counts: float = 60.0) -> Synthetic:
+    """Planar bone scan of the whole body from the front and from the back, one series a view, Poisson counts.
+
+    Parameters
+    ----------
+    peak_counts
+        Expected counts a pixel in the spine.
+    """
+    study = job.study("NM", "Bone scan")
+    spacing = 2000.0 / matrix[0]
+    grid = Grid(*matrix, (spacing, spacing))
+    datasets = []
+    for number, view in enumerate(("anterior", "posterior"), start=1):
+        side = 1.0 if view == "anterior" else -1.0
+        soft, bone = 0.12 * peak_counts, 0.6 * peak_counts
+        expected = paint_all(
+            np.zeros(grid.shape),
+            [
+                (ellipse(grid, (0, -780), (75, 110)), bone),
+                (ellipse(grid, (0, -430), (165, 270)), soft),
+                (ellipse(grid, (0, -90), (160, 140)), bone),
+                *((rectangle(grid, (x, 420), (90, 780)), soft) for x in (-85, 85)),
+                *((rectangle(grid, (x, 380), (26, 760)), bone) for x in (-85, 85)),
+                *((rectangle(grid, (x, -330), (40, 560)), soft) for x in (-205, 205)),
+                (rectangle(grid, (0, -400), (44, 560)), peak_counts),
+                (disc(grid, (side * 60, -230), 35), 0.8 * peak_counts),  # a kidney: shows a flip
+            ],
+        )
+        counts = poisson_noise(blur(expected, grid.spacing_mm, 6.0), job.rng)
+        series = job.series(
+            study,
+            "NM",
+            number=number,
+            description=f"WB {view} Tc99m MDP",
+            body_part="WHOLEBODY",
+            spacing_mm=grid.spacing_mm,
+            counts=False,
+            start_s=60.0,
+            header={"CountsAccumulated": int(counts.sum()), "ImageType": ["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"]},
+        )
+        datasets += classic(series, [ImageSpec(counts)])
+    return Synthetic(datasets, {"spacing_mm": grid.spacing_mm, "peak_counts": peak_counts, "views": 2})
 
 
 @recipe

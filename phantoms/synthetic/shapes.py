@@ -150,7 +150,9 @@ def polygon(grid: Grid, points_mm: ArrayLike) -> Image:
     columns = np.arange(left, right)
     covered = _mean_of_clipped(col_upper[:, None] - columns, col_lower[:, None] - columns)
     signed_height = np.where(row1 > row0, 1.0, -1.0)[edge] * (lower - upper)
-    np.add.at(out[:, left:right], row, signed_height[:, None] * covered)
+    order = np.argsort(row, kind="stable")
+    starts = np.flatnonzero(np.diff(row[order], prepend=-1))
+    out[row[order][starts], left:right] = np.add.reduceat((signed_height[:, None] * covered)[order], starts, axis=0)
     return np.clip(np.abs(out), 0.0, 1.0)
 
 

@@ -15,7 +15,7 @@ from phantoms.synthetic.shapes import Grid
 
 EXPECTED = {
     "acr_mri_large", "acr_mri_medium", "ct_chest", "ct_head", "ct_water", "dx_chest", "enhanced_mr", "gantry_tilt_ct", "localizer_3plane",
-    "mg_breast", "mosaic_epi", "mr_4d", "mr_brain", "mr_two_echoes", "nm_flood", "two_zone_ct", "uniform_disc", "uniform_pair", "us_cine",
+    "mg_breast", "mosaic_epi", "mr_4d", "mr_brain", "mr_two_echoes", "nm_bone", "nm_flood", "two_zone_ct", "uniform_disc", "uniform_pair", "us_cine",
 }  # fmt: skip
 
 QUICK = {  # what makes a recipe small, for tests of every recipe
