@@ -12,11 +12,12 @@ import re
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Any
 
 from qc.errors import ConfigurationError, NotEvaluable
 from qc.geometry import orthogonal_groups
 from qc.pixels import PixelAccess
-from qc.study import Series
+from qc.study import Frame, Instance, Series
 
 GROUP = "pacsqc.recognisers"
 CLASSES = ("image", "localizer", "derived", "stack_4d", "mosaic", "cine", "screenshot", "not_image")
@@ -31,13 +32,22 @@ Recogniser = Callable[[Series, PixelAccess], str | None]
 
 def image_type(series: Series) -> tuple[str, ...]:
     """Return ImageType of the first instance as upper case parts."""
-    value = series.first("ImageType", ())
+    return _parts(series.first("ImageType", ()))
+
+
+def kinds_of(item: Frame | Instance) -> tuple[str, ...]:
+    """Return ImageType of one image as upper case parts."""
+    return _parts(item.get("ImageType", ()))
+
+
+def _parts(value: Any) -> tuple[str, ...]:
     return tuple(str(part).upper() for part in (value if isinstance(value, tuple) else (value,)))
 
 
 def is_localizer(series: Series) -> bool:
     """A localizer is one by ImageType, by name or protocol, or by three orthogonal orientation groups."""
-    if "LOCALIZER" in image_type(series):
+    scouts = sum("LOCALIZER" in kinds_of(instance) for instance in series.instances)
+    if 2 * scouts > len(series.instances):  # fewer are a scout that lies in the series of the slices
         return True
     names = " ".join(str(series.first(keyword, "")) for keyword in ("SeriesDescription", "ProtocolName"))
     if _LOCALIZER.search(names.replace("_", " ")):
