@@ -281,16 +281,15 @@ OF_ACQUISITION: tuple[Callable[[Counted], Count | None], ...] = (
 OF_OBJECT: tuple[Callable[[Counted], Count | None], ...] = (of_series, tomographic, concatenation, in_stack)
 
 
-def counts(series: Series) -> list[Count]:
+def counts(counted: Counted) -> list[Count]:
     """Every count of the headers that was not reached."""
-    counted = Counted(series, series.frames)
-    rules = OF_OBJECT if series.klass == "derived" else OF_OBJECT + OF_ACQUISITION
+    rules = OF_OBJECT if counted.series.klass == "derived" else OF_OBJECT + OF_ACQUISITION
     return [count for count in (rule(counted) for rule in rules) if count is not None]
 
 
-def irregular(series: Series) -> bool:
+def irregular(counted: Counted) -> bool:
     """Tell whether the positions themselves show that something is missing or doubled; then the numbers add nothing."""
-    stack = Counted(series, series.frames).stack
+    stack = counted.stack
     return stack is None or len(stack.members) < 3 or bool(stack.gaps) or len({len(members) for members in stack.members}) > 1
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from qc.study import Frame
 SAME_ORIENTATION = 1e-3  # largest difference of a direction cosine; rounding noise of vendors is below 1e-4
 UNIT_TOLERANCE = 1e-3
 POSITION_NOISE_MM = 1e-3
+REPEAT_NOISE_MM = 5e-3  # by how much positions of one place differ that were computed apart
+COARSE_MM = 0.02  # rounding above this (one decimal) is of the size of thin slices and parts nothing
 ALIGNED_MM = 0.1  # in-plane wandering of the first voxel that is still a straight line
 
 Floats = NDArray[np.float64]
@@ -188,18 +191,25 @@ class Stack:
         return found
 
 
-def cluster(along: Floats) -> tuple[Floats, list[list[int]]]:
-    """Group equal positions: closer than max(1e-3 mm, 1 % of the median step)."""
+def cluster(along: Floats, rounding_mm: float = 0.0) -> tuple[Floats, list[list[int]]]:
+    """Group equal positions: closer than max(1e-3 mm, 1 % of the median step), or than what rounding can part.
+
+    Images at one place whose positions were computed apart differ by micrometres, and rounding to two decimals makes 0.01 mm of that.
+    Such steps must not enter the median: with many repetitions they are most of all steps.
+    """
     order = np.argsort(along, kind="stable")
     steps = np.diff(along[order])
-    positive = steps[steps > POSITION_NOISE_MM]
-    closest = max(POSITION_NOISE_MM, 0.01 * float(np.median(positive))) if len(positive) else POSITION_NOISE_MM
-    members: list[list[int]] = [[int(order[0])]]
-    for index, step in zip(order[1:], steps, strict=True):
-        if step > closest:
-            members.append([])
-        members[-1].append(int(index))
-    return np.array([along[group].mean() for group in members]), members
+    noise = max(REPEAT_NOISE_MM, 1.02 * rounding_mm if rounding_mm < COARSE_MM else 0.0)
+    positive = steps[steps > noise]
+    if len(positive) == 0:
+        positive, noise = steps[steps > POSITION_NOISE_MM], POSITION_NOISE_MM
+    typical = float(np.median(positive)) if len(positive) else 0.0
+    closest = max(POSITION_NOISE_MM, 0.01 * typical, noise if noise < 0.2 * typical else 0.0)
+    starts = np.flatnonzero(steps > closest) + 1
+    edges = [0, *starts.tolist(), len(order)]
+    sums = np.add.reduceat(along[order], edges[:-1])
+    indices = order.tolist()
+    return sums / np.diff(edges), [indices[start:stop] for start, stop in pairwise(edges)]
 
 
 def tolerance_mm(count: NDArray[Any] | float, spacing_mm: float, rounding_mm: float = 0.0) -> Floats:
@@ -296,8 +306,8 @@ def analyse(positions: Floats, orientations: Floats, nominal_mm: float | None = 
     axis = normals(orientations).mean(0)
     axis = axis / np.linalg.norm(axis)
     along = positions @ axis
-    locations, members = cluster(along)
     coarse = rounding(positions, axis)
+    locations, members = cluster(along, coarse)
     spacing, gaps = find_gaps(locations, nominal_mm, coarse)
     tilt, wander = shear(along, positions, axis)
     aligned = wander <= max(ALIGNED_MM, coarse)

@@ -40,7 +40,8 @@ def completeness(series: Series, params: NoParameters) -> Iterator[Result]:
     Counts of the acquisition are ignored on derived objects. The first count that is not reached makes the finding, the others
     stand in its details. Numbers that start late or skip while the positions are regular are a remark.
     """
-    short = counts.counts(series)
+    counted = counts.Counted(series, series.frames)
+    short = counts.counts(counted)
     if short:
         first = short[0]
         missing = f"; missing: {', '.join(map(str, first.missing[:8]))}{' ...' if len(first.missing) > 8 else ''}" if first.missing else ""
@@ -48,7 +49,7 @@ def completeness(series: Series, params: NoParameters) -> Iterator[Result]:
         details = {**asdict(first), "counts": [asdict(count) for count in short[1:]]}
         yield Finding("series.incomplete", Status.WARN, text, series.subject(), details)
     elif series.klass in ("image", "stack_4d") and series.modality in ("CT", "MR", "PT"):
-        loose = None if counts.irregular(series) else counts.loose_numbers(series)
+        loose = None if counts.irregular(counted) else counts.loose_numbers(series)
         if loose is not None:
             text, numbers = loose
             yield Finding("series.numbers", Status.INFO, text, series.subject(), {"numbers": list(numbers)})
