@@ -231,7 +231,7 @@ def concatenation(counted: Counted) -> Count | None:
     """Parts of an object that was sent in pieces: their numbers, their total, and the frames that each says stand before it."""
     parts: dict[Any, list[Any]] = {}
     for instance in counted.series.instances:
-        if instance.get("ConcatenationUID") is not None:
+        if instance.get("ConcatenationUID", instance.get("InConcatenationNumber")) is not None:
             parts.setdefault(instance.get("ConcatenationUID"), []).append(instance)
     for instances in parts.values():
         numbers = {instance.get("InConcatenationNumber") for instance in instances} - {None}
