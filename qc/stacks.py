@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -72,6 +71,8 @@ IN_TIME = frozenset({
     "time point", "b-value", "gradient direction", "label or control", "time slice or gate", "time slice", "contrast", "acquisition", "frame time",
     "acquisition time", "content time", "image number", "inversion time", "flip angle", "trigger time",
 })  # fmt: skip
+# and those whose value itself counts them
+COUNTING = frozenset({"time point", "trigger time", "acquisition", "frame time", "image number", "time slice or gate", "time slice"})
 
 Key = tuple[Any, ...]
 
@@ -143,7 +144,7 @@ def grid(frames: Sequence[Frame], members: Sequence[Sequence[int]]) -> Grid:
     if _repeats(location_of, key_of):
         names, key_of = _by_order(frames, location_of, members, names, key_of)
     explained = _repeats(location_of, key_of) == 0
-    return Grid(tuple(names), tuple(key_of), _in_order(frames, key_of, members), explained)
+    return Grid(tuple(names), tuple(key_of), _in_order(frames, names, key_of, members), explained)
 
 
 def _searched(frames: Sequence[Frame], location_of: Sequence[int], members: Sequence[Sequence[int]]) -> tuple[list[str], list[Key]]:
@@ -312,14 +313,28 @@ def _matched(values: Sequence[float], usual: Sequence[float]) -> list[int]:
     return ranks[::-1]
 
 
-def _in_order(frames: Sequence[Frame], key_of: Sequence[Key], members: Sequence[Sequence[int]]) -> tuple[Key, ...]:
-    """Keys in order of acquisition: the mean place of their images, by number, among the images at one position."""
+def _in_order(frames: Sequence[Frame], names: Sequence[str], key_of: Sequence[Key], members: Sequence[Sequence[int]]) -> tuple[Key, ...]:
+    """Keys in order of acquisition: by their own value where it counts time, else by the mean place of their images among those at one
+    position, by number.
+    """
+    if len(names) == 1 and names[0] in COUNTING and all(len(key) == 1 and isinstance(key[0], (int, float)) for key in key_of):
+        return tuple(sorted(set(key_of)))
     places: dict[Key, list[int]] = {}
     for indices in members:
         numbered = sorted(indices, key=lambda index: (frames[index].instance.number or 0, frames[index].index))
         for place, index in enumerate(numbered):
             places.setdefault(key_of[index], []).append(place)
     return tuple(sorted(places, key=lambda key: sum(places[key]) / len(places[key])))
+
+
+def sparse_keys(grid_: Grid, members: Sequence[Sequence[int]]) -> set[Key]:
+    """Keys of so few images (a quarter of the positions at most) that they are no volume: a map or a reference image in the series.
+
+    Only of dimensions that are not acquired one after another: a volume of few images there is a scan that was stopped.
+    """
+    if IN_TIME & set(grid_.names):
+        return set()
+    return {key for key, images in Counter(grid_.key_of).items() if 4 * images <= len(members)}
 
 
 def empty_cells(grid_: Grid, members: Sequence[Sequence[int]]) -> list[tuple[Key, int]]:
@@ -351,35 +366,3 @@ def unfinished(frames: Sequence[Frame], members: Sequence[Sequence[int]], grid_:
         return at_end
     order = sorted(before, key=lambda location: before[location])
     return set(order[len(order) - len(lost) :]) == lost
-
-
-# -- beds: a scan in several parts that overlap -----------------------------------------------------------------------
-
-
-def beds(frames: Sequence[Frame], along: Sequence[float]) -> list[list[int]] | None:
-    """Split a scan that was made in several overlapping parts (PET beds, CT chest and abdomen), None where it was not.
-
-    Parts are told by AcquisitionNumber or by time; each must cover its own range once, begin and end behind the part before it,
-    and share less than half of its slices' range with it.
-    """
-    for keyword in ("AcquisitionNumber", "FrameReferenceTime", "AcquisitionTime"):
-        parts: dict[Any, list[int]] = {}
-        for index, frame in enumerate(frames):
-            parts.setdefault(frame.get(keyword), []).append(index)
-        if 2 <= len(parts) <= 20 and None not in parts and _overlapping(list(parts.values()), along):
-            return sorted(parts.values(), key=lambda part: min(along[index] for index in part))
-    return None
-
-
-def _overlapping(parts: list[list[int]], along: Sequence[float]) -> bool:
-    ranges = sorted((min(along[index] for index in part), max(along[index] for index in part)) for part in parts)
-    for part in parts:
-        places = sorted(along[index] for index in part)
-        if len(part) < 4 or any(after - before < 1e-3 for before, after in pairwise(places)):
-            return False
-    overlaps = []
-    for (start, stop), (start_next, stop_next) in pairwise(ranges):
-        if not (start < start_next and stop < stop_next):
-            return False
-        overlaps.append((stop - start_next) / min(stop - start, stop_next - start_next))
-    return min(overlaps) > 0 and max(overlaps) < 0.5

@@ -26,7 +26,10 @@ def cells(series: Series, frames: Sequence[Frame], stack: geometry.Stack, grid: 
     if len(grid.keys) < 2:
         yield from _uneven(series, stack)
         return
-    empty = stacks.empty_cells(grid, stack.members)
+    sparse = stacks.sparse_keys(grid, stack.members)
+    if sparse:
+        yield _other_kind(series, grid.names, [frame for frame, key in zip(frames, grid.key_of, strict=True) if key in sparse])
+    empty = [cell for cell in stacks.empty_cells(grid, stack.members) if cell[0] not in sparse]
     if not empty:
         return
     last = [cell for cell in empty if cell[0] == grid.keys[-1]]
@@ -103,21 +106,26 @@ def _doubled(
     """Images in one cell: of another kind (told apart by a key of too few images to be a volume), or the same again."""
     other: list[Frame] = []
     same: list[list[Frame]] = []
-    kinds: Counter[str] = Counter()
+    kinds: list[str] = []
     for key, location in doubled:
         cell = [frames[index] for index in stack.members[location] if grid.key_of[index] == key]
         names = [name for keyword, name in stacks.NAMED if len({stacks.value_of(frame, keyword) for frame in cell}) == len(cell)]
         if names:
-            kinds[names[0]] += 1
+            kinds.append(names[0])
             other += cell[1:]
         else:
             same.append(cell)
     if other:
-        text = f"{len(other)} more images of another {kinds.most_common(1)[0][0]} at positions that are taken, too few to be a volume"
-        details = {"count": len(other), "dimension": list(kinds), "images": [frame.label for frame in other[:MOST_NAMED]]}
-        yield Finding("series.mixed_content", Status.INFO, text, series.subject(), details)
+        yield _other_kind(series, sorted(set(kinds)), other)
     if same:
         yield _repeated(series, stack, same, doubled)
+
+
+def _other_kind(series: Series, names: Sequence[str], other: Sequence[Frame]) -> Finding:
+    plural = "s" if len(other) > 1 else ""
+    text = f"{len(other)} more image{plural} of another {' or '.join(names)} at positions that are taken, too few to be a volume"
+    details = {"count": len(other), "dimension": list(names), "images": [frame.label for frame in other[:MOST_NAMED]]}
+    return Finding("series.mixed_content", Status.INFO, text, series.subject(), details)
 
 
 def _repeated(series: Series, stack: geometry.Stack, same: list[list[Frame]], doubled: list[tuple[stacks.Key, int]]) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qc import classify, geometry, stacks
+from qc.beds import beds
 from qc.check import Applies, Example, check
 from qc.checks._cells import cells
 from qc.checks._gaps import gaps, nominal_mm
@@ -150,7 +151,7 @@ def _group(
     stack = geometry.analyse(positions, orientations, nominal_mm(frames))
     repeated = len(stack.locations_mm) < len(frames)
     if len(stack.locations_mm) > 2 and (stack.gaps or repeated):
-        parts = stacks.beds(frames, stack.along())
+        parts = beds(frames, stack.along())
         if parts is not None:
             yield from _beds(series, frames, positions, orientations, params, parts)
             return
