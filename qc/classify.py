@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from qc.errors import ConfigurationError, NotEvaluable
 from qc.geometry import orthogonal_groups
 from qc.pixels import PixelAccess
-from qc.study import Series
+from qc.study import Frame, Instance, Series
 
 GROUP = "pacsqc.recognisers"
 CLASSES = ("image", "localizer", "derived", "stack_4d", "mosaic", "cine", "screenshot", "not_image")
@@ -29,15 +29,16 @@ _LOCALIZER = re.compile(r"\b(loc|localizer|localiser|scout|survey|topogram|scano
 Recogniser = Callable[[Series, PixelAccess], str | None]
 
 
-def image_type(series: Series) -> tuple[str, ...]:
-    """Return ImageType of the first instance as upper case parts."""
-    value = series.first("ImageType", ())
+def kinds_of(item: Frame | Instance) -> tuple[str, ...]:
+    """Return ImageType of one image as upper case parts."""
+    value = item.get("ImageType", ())
     return tuple(str(part).upper() for part in (value if isinstance(value, tuple) else (value,)))
 
 
 def is_localizer(series: Series) -> bool:
     """A localizer is one by ImageType, by name or protocol, or by three orthogonal orientation groups."""
-    if "LOCALIZER" in image_type(series):
+    scouts = sum("LOCALIZER" in kinds_of(instance) for instance in series.instances)
+    if 2 * scouts > len(series.instances):  # fewer are a scout that lies in the series of the slices
         return True
     names = " ".join(str(series.first(keyword, "")) for keyword in ("SeriesDescription", "ProtocolName"))
     if _LOCALIZER.search(names.replace("_", " ")):
@@ -47,11 +48,10 @@ def is_localizer(series: Series) -> bool:
 
 def classify(series: Series) -> str:
     """Return the class of a series from its headers."""
-    kinds = image_type(series)
     if series.modality in NOT_IMAGES or not any(instance.get("Rows") and instance.get("Columns") for instance in series.instances):
         return "not_image"
     classes = series.values("SOPClassUID")
-    if any(str(uid).startswith(SCREENSHOTS) for uid in classes) and "ImagePositionPatient" not in series.instances[0].tags:
+    if any(str(uid).startswith(SCREENSHOTS) for uid in classes) and not any("ImagePositionPatient" in one.tags for one in series.instances):
         return "screenshot"
     if is_localizer(series):
         return "localizer"
@@ -59,7 +59,7 @@ def classify(series: Series) -> str:
         return "mosaic"
     if len(series.frames) > 1 and any(len(one.frames) > 1 for one in series.instances) and series.frames[0].position is None:
         return "cine"
-    if kinds and kinds[0] == "DERIVED":
+    if 2 * sum(kinds_of(instance)[:1] == ("DERIVED",) for instance in series.instances) >= len(series.instances):
         return "derived"
     positions = [frame.position for frame in series.frames if frame.position is not None]
     if len(set(positions)) * 2 <= len(positions) and len(set(positions)) > 1:

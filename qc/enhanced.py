@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from pydicom.datadict import keyword_for_tag
 
 from qc.header import PARSE_ERRORS, Parsed, sequence
 from qc.study import Frame, Instance
+from qc.tags import NM_VECTORS
 from qc.values import Problem
 
 MAX_FRAMES = 200_000
@@ -33,11 +35,22 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "MREchoSequence": {"EffectiveEchoTime": "EchoTime"},
     "MRDiffusionSequence": {"DiffusionBValue": "DiffusionBValue"},
+    "MRModifierSequence": {"InversionTimes": "InversionTime"},
+    "MRReceiveCoilSequence": {"ReceiveCoilName": "ReceiveCoilName"},
+    "CardiacSynchronizationSequence": {
+        "NominalCardiacTriggerDelayTime": "TriggerTime",
+        "NominalPercentageOfCardiacPhase": "NominalPercentageOfCardiacPhase",
+    },
+    "RespiratorySynchronizationSequence": {"RespiratoryCyclePosition": "RespiratoryCyclePosition"},
+    "MRArterialSpinLabelingSequence": {"ASLContext": "ASLContext"},
+    "ContrastBolusUsageSequence": {"ContrastBolusAgentPhase": "ContrastBolusAgentPhase"},
+    "TemporalPositionSequence": {"TemporalPositionTimeOffset": "TemporalPositionTimeOffset"},
     "MRTimingAndRelatedParametersSequence": {"RepetitionTime": "RepetitionTime", "FlipAngle": "FlipAngle"},
     "MRImageFrameTypeSequence": {"FrameType": "ImageType", "ComplexImageComponent": "ComplexImageComponent"},
     "CTImageFrameTypeSequence": {"FrameType": "ImageType"},
     "CTReconstructionSequence": {"ConvolutionKernel": "ConvolutionKernel", "ReconstructionDiameter": "ReconstructionDiameter"},
     "CTXRayDetailsSequence": {"KVP": "KVP"},
+    "PETFrameTypeSequence": {"FrameType": "ImageType"},
     "PixelValueTransformationSequence": {
         "RescaleSlope": "RescaleSlope",
         "RescaleIntercept": "RescaleIntercept",
@@ -80,7 +93,20 @@ def _flatten(item: Any) -> dict[str, Any]:
                 continue
             if value is not None:
                 row[name] = value
+        if group == "MRDiffusionSequence":
+            direction = _gradient(content)
+            if direction is not None:
+                row["DiffusionGradientOrientation"] = direction
     return row
+
+
+def _gradient(diffusion: Any) -> Any:
+    """The direction of the diffusion gradient stands one sequence deeper than the b-value."""
+    try:
+        inner = diffusion.get("DiffusionGradientDirectionSequence")
+        return _plain(inner[0].get("DiffusionGradientOrientation")) if inner else None
+    except PARSE_ERRORS:
+        return None
 
 
 def frame_count(instance: Instance) -> int:
@@ -111,7 +137,51 @@ def frames(instance: Instance, parsed: Parsed) -> list[Frame]:
     tiles = mosaic_tiles(instance)
     if tiles:
         return _mosaic(instance, tiles)
+    if count > 1 and any(vector in instance.tags for vector in NM_VECTORS):
+        return _nuclear(instance, parsed, count)
     return [Frame(instance, index) for index in range(count)]
+
+
+def _nuclear(instance: Instance, parsed: Parsed, count: int) -> list[Frame]:
+    """Rows of a nuclear medicine object: the vectors give each frame its numbers, a reconstructed slice its position.
+
+    Only the first slice has a position (DetectorInformationSequence); the others follow along the normal by SpacingBetweenSlices, which
+    may be negative here and only here (PS3.3 C.8.4.15: a positive one runs along the normal of row and column).
+    """
+    rows: list[dict[str, Any]] = [{} for _ in range(count)]
+    for vector in NM_VECTORS:
+        numbers = instance.get(vector)
+        if isinstance(numbers, tuple) and len(numbers) == count:
+            for row, number in zip(rows, numbers, strict=True):
+                row[vector] = number
+    for row, place in zip(rows, _nuclear_positions(instance, parsed, rows), strict=True):
+        if place is not None:
+            row["ImagePositionPatient"] = place
+    return [Frame(instance, index, row) for index, row in enumerate(rows)]
+
+
+def _nuclear_positions(instance: Instance, parsed: Parsed, rows: list[dict[str, Any]]) -> list[tuple[float, ...] | None]:
+    nowhere: list[tuple[float, ...] | None] = [None] * len(rows)
+    kinds = instance.get("ImageType", ())
+    step = instance.get("SpacingBetweenSlices")
+    detectors = sequence(parsed, 0x00540022)
+    if not any("RECON" in str(kind) for kind in kinds) or not isinstance(step, (int, float)) or not step or len(detectors) != 1:
+        return nowhere
+    try:
+        first, orientation = _plain(detectors[0].get("ImagePositionPatient")), _plain(detectors[0].get("ImageOrientationPatient"))
+    except PARSE_ERRORS:
+        return nowhere
+    if not isinstance(first, tuple) or not isinstance(orientation, tuple) or len(first) != 3 or len(orientation) != 6:
+        return nowhere
+    if None in first or None in orientation:
+        return nowhere
+    instance.tags.setdefault("ImageOrientationPatient", orientation)
+    normal = np.cross(orientation[:3], orientation[3:]) * step
+    corner = np.array(first, float)
+    return [
+        tuple(float(number) for number in corner + normal * (row["SliceVector"] - 1)) if isinstance(row.get("SliceVector"), int) else None
+        for row in rows
+    ]
 
 
 def _functional_groups(instance: Instance, parsed: Parsed, per_frame: list[Any], count: int) -> list[Frame]:
@@ -122,6 +192,9 @@ def _functional_groups(instance: Instance, parsed: Parsed, per_frame: list[Any],
         instance.problems.append(Problem("header.functional_groups", facts=(("items", len(per_frame)), ("frames", told))))
     for keyword, value in shared.items():
         instance.tags.setdefault(keyword, value)
+    pointers = _dimension_pointers(parsed)
+    if pointers:
+        instance.tags["DimensionIndexPointers"] = pointers
     rows = []
     for index in range(count):
         own = dict(shared)
@@ -129,6 +202,18 @@ def _functional_groups(instance: Instance, parsed: Parsed, per_frame: list[Any],
             own.update(_flatten(per_frame[index]))
         rows.append(Frame(instance, index, own))
     return rows
+
+
+def _dimension_pointers(parsed: Parsed) -> tuple[str, ...]:
+    """Keywords (for private ones the tag) of the dimensions by which the object numbers its frames."""
+    names = []
+    for item in sequence(parsed, 0x00209222):
+        try:
+            tag = int(item.get("DimensionIndexPointer"))
+        except PARSE_ERRORS:
+            return ()
+        names.append(keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})")
+    return tuple(names)
 
 
 def mosaic_tiles(instance: Instance) -> int:

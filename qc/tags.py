@@ -33,10 +33,24 @@ GEOMETRY = (
 )  # fmt: skip
 STACK = (
     "TemporalPositionIdentifier", "TriggerTime", "DiffusionBValue", "DiffusionGradientOrientation", "ComplexImageComponent", "ImageIndex",
+    "NominalPercentageOfCardiacPhase", "FrameReferenceTime", "ActualFrameDuration", "SeriesType", "ASLContext",
 )  # fmt: skip
+# Nuclear medicine counts the frames of an object by vectors, one number a frame each, and says how far each vector runs
+NM_VECTORS: dict[str, str] = {
+    "EnergyWindowVector": "NumberOfEnergyWindows",
+    "DetectorVector": "NumberOfDetectors",
+    "PhaseVector": "NumberOfPhases",
+    "RotationVector": "NumberOfRotations",
+    "RRIntervalVector": "NumberOfRRIntervals",
+    "TimeSlotVector": "NumberOfTimeSlots",
+    "SliceVector": "NumberOfSlices",
+    "AngularViewVector": "NumberOfFramesInRotation",
+    "TimeSliceVector": "NumberOfTimeSlices",
+}
 COUNTS = (
-    "ImagesInAcquisition", "NumberOfTemporalPositions", "NumberOfSlices", "NumberOfTimeSlices", "ConcatenationUID", "InConcatenationNumber",
-    "InConcatenationTotalNumber",
+    "ImagesInAcquisition", "NumberOfTemporalPositions", "CardiacNumberOfImages", "ConcatenationUID", "InConcatenationNumber",
+    "InConcatenationTotalNumber", "ConcatenationFrameOffsetNumber", "NumberOfSeriesRelatedInstances", "NumberOfStudyRelatedSeries",
+    "NumberOfStudyRelatedInstances", "ImagesInSeries", *NM_VECTORS, *NM_VECTORS.values(),
 )  # fmt: skip
 PIXEL = (
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "BitsAllocated", "BitsStored",
@@ -49,14 +63,28 @@ KEPT: dict[int, str] = {
     for keyword in PATIENT + STUDY + SERIES + EQUIPMENT + INSTANCE + ACQUISITION + GEOMETRY + STACK + COUNTS + PIXEL
 }
 
-# Private attributes, always read through their creator: (group, element byte, creator, name, VR of the value)
+# Private attributes, always read through their creator: (group, creator, element byte) -> (name, VR of the value)
 PRIVATE: dict[tuple[int, str, int], tuple[str, str]] = {
-    (0x0021, "GEMS_RELA_01", 0x4F): ("GELocationsInAcquisition", "SS"),
-    (0x2001, "Philips Imaging DD 001", 0x18): ("PhilipsNumberOfSlices", "SL"),
-    (0x2001, "Philips Imaging DD 001", 0x03): ("PhilipsBValue", "FL"),
     (0x0019, "SIEMENS MR HEADER", 0x0A): ("SiemensMosaicImages", "US"),
     (0x0019, "SIEMENS MR HEADER", 0x0C): ("SiemensBValue", "IS"),
+    (0x0019, "SIEMENS MR HEADER", 0x0E): ("SiemensGradientDirection", "FD"),
+    (0x0051, "SIEMENS MR HEADER", 0x0F): ("SiemensCoil", "LO"),
+    (0x0021, "GEMS_RELA_01", 0x4F): ("GELocationsInAcquisition", "SS"),
+    (0x0019, "GEMS_ACQU_01", 0xBB): ("GEGradientX", "DS"),
+    (0x0019, "GEMS_ACQU_01", 0xBC): ("GEGradientY", "DS"),
+    (0x0019, "GEMS_ACQU_01", 0xBD): ("GEGradientZ", "DS"),
+    (0x0043, "GEMS_PARM_01", 0x2F): ("GEComplexComponent", "SS"),
     (0x0043, "GEMS_PARM_01", 0x39): ("GEBValue", "IS"),
+    (0x2001, "Philips Imaging DD 001", 0x03): ("PhilipsBValue", "FL"),
+    (0x2001, "Philips Imaging DD 001", 0x08): ("PhilipsPhaseNumber", "IS"),
+    (0x2001, "Philips Imaging DD 001", 0x14): ("PhilipsNumberOfEchoes", "SL"),
+    (0x2001, "Philips Imaging DD 001", 0x17): ("PhilipsNumberOfPhases", "SL"),
+    (0x2001, "Philips Imaging DD 001", 0x18): ("PhilipsNumberOfSlices", "SL"),
+    (0x2001, "Philips Imaging DD 001", 0x81): ("PhilipsNumberOfDynamics", "IS"),
+    (0x2005, "Philips MR Imaging DD 001", 0x11): ("PhilipsImageType", "CS"),
+    (0x2005, "Philips MR Imaging DD 001", 0xB0): ("PhilipsGradientX", "FL"),
+    (0x2005, "Philips MR Imaging DD 001", 0xB1): ("PhilipsGradientY", "FL"),
+    (0x2005, "Philips MR Imaging DD 001", 0xB2): ("PhilipsGradientZ", "FL"),
 }
 
 # Attributes whose value is text in the character set of the data set
