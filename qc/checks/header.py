@@ -20,6 +20,8 @@ CODES = {
     "header.pixel_spacing": "The pixel size cannot be read, so no length, area or volume in these images may be trusted. Correct it at the source.",
     "header.character_set": "The text encoding named in the header does not exist; names may be garbled. They are not compared.",
     "header.uid": "An identifier is missing or illegal. Archives and viewers may lose or mix up the object.",
+    "header.uid_root": "An identifier was made up from an example, from the root of the standard itself, or one stands for two things: it is not unique in "
+    "the world, and archives may mix it up with another object. Ask the maker of the software for identifiers under a root of its own.",
     "header.pixel_module": "The description of the pixels is incomplete or contradicts itself; viewers may show the image wrongly.",
     "header.functional_groups": "The number of per-frame descriptions is not the number of frames; positions of some frames are unknown.",
     "pixels.absent": "The header describes an image but the file holds none. Ask for the file again.",
@@ -27,7 +29,12 @@ CODES = {
 DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "InstanceCreationDate")
 SPACING = ("PixelSpacing", "ImagerPixelSpacing")
 GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "Rows", "Columns", "BitsAllocated")
+IDENTIFIERS = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+# example roots of textbooks, and the root of DICOM itself, under which no object may be named (PS3.5 annex A lists what is). The root that
+# pydicom lends to its users, 1.2.826.0.1.3680043.8.498, is a registered one.
+_EXAMPLE = re.compile(r"^(1\.2\.3(\.|$)|1\.2\.840\.10008\.(?!1\.4\.[12]\.)|1\.1(\.1)*$|0(\.0)*$|9\.|[3-9]\d*\.)")
 _UID = re.compile(r"^(0|[1-9]\d*)(\.(0|[1-9]\d*))+$")
+UNFIT = ("absent, although text is not ASCII", "does not fit the text: it cannot be decoded")
 MOST_NAMED = 20
 
 
@@ -89,7 +96,7 @@ def _merged(cases: Cases) -> Cases:
     same: dict[tuple[str, ...], tuple[str, str]] = {}
     for (code, keyword), found in cases.items():
         key = (code, *dict.fromkeys(text for _, text in found))
-        if code == "header.date" and key in same:
+        if code in ("header.date", "header.uid_root") and key in same:
             old = same[key]
             new = (code, f"{old[1]}, {keyword}")
             merged[new] = merged.pop(old)
@@ -126,12 +133,29 @@ def _possible(instance: Instance, params: HeaderParameters) -> Iterator[tuple[st
             yield "header.uid", keyword, "missing"
         elif not isinstance(uid, str) or len(uid) > 64 or not _UID.match(uid):
             yield "header.uid", keyword, str(uid)[:70]
+    yield from _roots(instance)
     for keyword in SPACING:
         spacing = instance.get(keyword)
         if spacing is not None and (not isinstance(spacing, tuple) or len(spacing) != 2 or None in spacing or min(spacing) <= 0):
             yield "header.pixel_spacing", keyword, str(spacing)
     if instance.layout is not None and instance.layout.keyword == "PixelData":
         yield from _pixel_module(instance)
+
+
+def _roots(instance: Instance) -> Iterator[tuple[str, str, str]]:
+    """Identifiers under example roots, and one identifier used for two things."""
+    seen: dict[str, str] = {}
+    for keyword in IDENTIFIERS:
+        uid = instance.get(keyword)
+        if not isinstance(uid, str) or not _UID.match(uid):
+            continue
+        if _EXAMPLE.match(uid):
+            yield "header.uid_root", keyword, "an identifier under an example root or the root of the standard"
+        if keyword == "FrameOfReferenceUID":
+            continue  # some scanners give it the UID of the study or series: harmless
+        if uid in seen:
+            yield "header.uid_root", keyword, f"the same identifier as {seen[uid]}"
+        seen[uid] = keyword
 
 
 def _dates(instance: Instance, params: HeaderParameters) -> Iterator[tuple[str, str, str]]:
@@ -187,7 +211,8 @@ def _finding(series: Series, code: str, keyword: str, found: list[tuple[Instance
         "header.value": f"{keyword} is {shown}",
         "header.date": f"{keyword} is {shown}" if "lies" not in texts[0] else f"{keyword} {texts[0]}",
         "header.pixel_spacing": f"{keyword} is {shown}, no pair of positive numbers",
-        "header.character_set": f"{keyword} is {shown}, no defined term",
+        "header.character_set": f"{keyword} is {shown}, no defined term" if texts[0] not in UNFIT else f"{keyword} {texts[0]}",
+        "header.uid_root": f"{keyword} is {texts[0]}",
         "header.uid": f"{keyword} is {texts[0]}" if texts[0] == "missing" else f"{keyword} is {shown}, no legal UID",
         "header.functional_groups": f"per-frame functional groups: {texts[0]}",
         "pixels.absent": "Rows and Columns but no pixel data",
