@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from qc.check import Example, check
-from qc.identity import keyed_hash, normalise
+from qc.identity import keyed_hash, normalise, stands_in
 from qc.moments import PLACEHOLDERS, age_gap_years, day_of
 from qc.results import Finding, Result, Status
 from qc.study import Study
@@ -22,10 +21,6 @@ CODES = {
     "identity.born_later": "The birth date lies after the study date. One of them is wrong, or the study stands under another person.",
     "identity.id_spelling": "One patient ID is written in several ways (case, blanks) within the study; an archive may file it under two patients.",
 }
-_STAND_IN = re.compile(
-    r"^(anon\w*|tests?|testing|test ?(patient|case|image|name)?\d*|qa|qc|q a|unknown|unk|no ?name|none|null|dummy|patient|doe (john|jane)|"
-    r"(john|jane) doe|n/?a|x{3,}|0+|9{4,}|12345\d*)( (anon\w*|test\w*|patient|unknown|x+|[0-9]+))*$"
-)
 
 
 @dataclass(frozen=True)
@@ -39,16 +34,6 @@ class DemographicsParameters:
     """
 
     age_tolerance_years: float = 1.0
-
-
-@lru_cache(maxsize=4096)
-def stands_in(text: str) -> bool:
-    """Tell whether a name or ID is a stand-in for one that is not known.
-
-    >>> stands_in("ANON^0042"), stands_in("Tester^Jane"), stands_in("0000")
-    (True, False, True)
-    """
-    return bool(_STAND_IN.match(normalise(text)))
 
 
 @check(
