@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from qc.values import is_date, is_time
@@ -45,6 +46,7 @@ def day_of(text: Any) -> int | None:
     return date(int(plain[:4]), int(plain[4:6]), int(plain[6:8])).toordinal()
 
 
+@lru_cache(maxsize=20_000)
 def moment(day: Any, time: Any) -> Moment | None:
     """Return the moment of a DA and a TM value; None where the time is unknown.
 
