@@ -11,12 +11,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 from pydicom.datadict import tag_for_keyword
 
+from qc.criteria import configured, packaged
 from qc.errors import ConfigurationError
 from qc.study import Instance
 
@@ -72,14 +72,14 @@ class Compiled:
 @cache
 def tables() -> dict[str, Any]:
     """Return the tables of modules (`qc/standard/tables.json`)."""
-    found: dict[str, Any] = json.loads(resources.files("qc").joinpath("standard", "tables.json").read_text("utf-8"))
+    found: dict[str, Any] = json.loads(packaged("standard", "tables.json"))
     return found
 
 
 @cache
 def rules() -> dict[str, Any]:
     """Return severities, conditions and enumerated values (`qc/standard/rules.toml`)."""
-    return tomllib.loads(resources.files("qc").joinpath("standard", "rules.toml").read_text("utf-8"))
+    return tomllib.loads(packaged("standard", "rules.toml"))
 
 
 @cache
@@ -253,10 +253,7 @@ def read_allowed(text: str, where: str) -> tuple[Allowed, ...]:
 @cache
 def allowed(file: str = "") -> tuple[Allowed, ...]:
     """Return the allow-list: the entries of a file (where one is named), then the built-in ones."""
-    built_in = read_allowed(resources.files("qc").joinpath("standard", "allowed.toml").read_text("utf-8"), "allowed.toml")
+    built_in = read_allowed(packaged("standard", "allowed.toml"), "allowed.toml")
     if not file:
         return built_in
-    path = Path(file)
-    if not path.is_file():
-        raise ConfigurationError(f"allow-list {file}: no such file")
-    return read_allowed(path.read_text("utf-8"), path.name) + built_in
+    return read_allowed(configured(file, "allow-list"), Path(file).name) + built_in

@@ -12,9 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import resources
 from typing import Any, Literal, NamedTuple
 
+from qc.criteria import packaged
 from qc.study import Series
 
 Scalar = str | int | float
@@ -58,7 +58,7 @@ class Tolerance:
 @cache
 def default_tolerances() -> dict[str, Tolerance]:
     """Return the common tolerances (`qc/standard/protocol.toml`)."""
-    data = tomllib.loads(resources.files("qc").joinpath("standard", "protocol.toml").read_text("utf-8"))
+    data = tomllib.loads(packaged("standard", "protocol.toml"))
     return {
         name: Tolerance(float(entry.get("absolute", 0)), float(entry.get("relative", 0)), entry.get("unit", ""))
         for name, entry in data.items()

@@ -21,9 +21,6 @@ CODES = {
     "header.pixel_spacing": "The pixel size cannot be read, so no length, area or volume in these images may be trusted. Correct it at the source.",
     "header.character_set": "The text encoding named in the header does not exist; names may be garbled. They are not compared.",
     "header.uid": "An identifier is missing or illegal. Archives and viewers may lose or mix up the object.",
-    "header.uid_root": "An identifier was made up under an example root or the root of the standard itself: nothing makes it unique in the world. Ask the "
-    "maker of the software for identifiers under a root of its own.",
-    "header.uid_reused": "One identifier stands for two things (study, series, image); archives may mix them up. Tell the maker of the software.",
     "header.pixel_module": "The description of the pixels is incomplete or contradicts itself; viewers may show the image wrongly.",
     "header.functional_groups": "The number of per-frame descriptions is not the number of frames; positions of some frames are unknown.",
     "pixels.absent": "The header describes an image but the file holds none. Ask for the file again.",
@@ -31,10 +28,6 @@ CODES = {
 DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "InstanceCreationDate")
 SPACING = ("PixelSpacing", "ImagerPixelSpacing")
 GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "Rows", "Columns", "BitsAllocated")
-IDENTIFIERS = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
-# example roots of textbooks, and the root of DICOM itself, under which no object may be named (PS3.5 annex A lists what is). The root that
-# pydicom lends to its users, 1.2.826.0.1.3680043.8.498, is a registered one.
-_EXAMPLE = re.compile(r"^(1\.2\.3(\.|$)|1\.2\.840\.10008\.(?!1\.4\.[12]\.)|1\.1(\.1)*$|0(\.0)*$|9\.|[3-9]\d*\.)")
 _UID = re.compile(r"^(0|[1-9]\d*)(\.(0|[1-9]\d*))+$")
 UNFIT = ("absent, although text is not ASCII", "does not fit the text: it cannot be decoded")
 MOST_NAMED = 20
@@ -98,7 +91,7 @@ def _merged(cases: Cases) -> Cases:
     same: dict[tuple[str, ...], tuple[str, str]] = {}
     for (code, keyword), found in cases.items():
         key = (code, *dict.fromkeys(text for _, text in found))
-        if code in ("header.date", "header.uid_root") and key in same:
+        if code == "header.date" and key in same:
             old = same[key]
             new = (code, f"{old[1]}, {keyword}")
             merged[new] = merged.pop(old)
@@ -135,25 +128,12 @@ def _possible(instance: Instance, params: HeaderParameters) -> Iterator[tuple[st
             yield "header.uid", keyword, "missing"
         elif not isinstance(uid, str) or len(uid) > 64 or not _UID.match(uid):
             yield "header.uid", keyword, str(uid)[:70]
-    yield from _roots(instance)
     for keyword in SPACING:
         spacing = instance.get(keyword)
         if spacing is not None and (not isinstance(spacing, tuple) or len(spacing) != 2 or None in spacing or min(spacing) <= 0):
             yield "header.pixel_spacing", keyword, str(spacing)
     if instance.layout is not None and instance.layout.keyword == "PixelData":
         yield from _pixel_module(tuple(instance.tags.get(keyword) for keyword in PIXEL_KEYS))
-
-
-def _roots(instance: Instance) -> Iterator[tuple[str, str, str]]:
-    """Identifiers under example roots, and one identifier used for two things."""
-    uids = [instance.tags.get(keyword) for keyword in IDENTIFIERS]
-    for keyword, uid in zip(IDENTIFIERS, uids, strict=True):
-        if isinstance(uid, str) and _EXAMPLE.match(uid) and _UID.match(uid):
-            yield "header.uid_root", keyword, "an identifier under an example root or the root of the standard"
-    own = [uid for uid in uids[:3] if uid]  # a frame of reference with the UID of its study or series is common and harmless
-    if len(set(own)) < len(own):
-        again = next(number for number, uid in enumerate(uids[:3]) if uid and uid in uids[:number])
-        yield "header.uid_reused", IDENTIFIERS[again], f"the same identifier as {IDENTIFIERS[uids.index(uids[again])]}"
 
 
 def _dates(instance: Instance, params: HeaderParameters) -> tuple[tuple[str, str, str], ...]:
@@ -208,7 +188,7 @@ def _status(code: str, series: Series) -> Status:
         return Status.FAIL
     if code == "header.uid":
         return Status.FAIL if series.klass != "not_image" else Status.WARN
-    return Status.INFO if code == "header.uid_root" else Status.WARN
+    return Status.WARN
 
 
 def _finding(series: Series, code: str, keyword: str, found: list[tuple[Instance, str]]) -> Finding:
@@ -227,8 +207,6 @@ def _finding(series: Series, code: str, keyword: str, found: list[tuple[Instance
         "header.date": f"{keyword} is {shown}" if "lies" not in texts[0] else f"{keyword} {texts[0]}",
         "header.pixel_spacing": f"{keyword} is {shown}, no pair of positive numbers",
         "header.character_set": f"{keyword} is {shown}, no defined term" if texts[0] not in UNFIT else f"{keyword} {texts[0]}",
-        "header.uid_root": f"{keyword} is {texts[0]}",
-        "header.uid_reused": f"{keyword} is {texts[0]}",
         "header.uid": f"{keyword} is {texts[0]}" if texts[0] == "missing" else f"{keyword} is {shown}, no legal UID",
         "header.functional_groups": f"per-frame functional groups: {texts[0]}",
         "pixels.absent": "Rows and Columns but no pixel data",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from qc.check import Applies, check
-from qc.errors import ConfigurationError
+from qc.check import Applies, Example, check
+from qc.criteria import configured
 from qc.protocol import ProtocolSet, rows_of
 from qc.protocol_audit import CODES, findings, vertical
 from qc.protocol_file import from_toml
@@ -17,18 +17,13 @@ from qc.study import Series, Study
 
 
 @lru_cache(maxsize=16)
-def _read(file: str, _changed_ns: int) -> ProtocolSet:
-    return from_toml(Path(file).read_text("utf-8"), Path(file).name)
+def _parsed(text: str, name: str) -> ProtocolSet:
+    return from_toml(text, name)
 
 
 def read(file: str) -> ProtocolSet:
     """Return the protocols of a file; none where no file is named. A file that changed is read again."""
-    if not file:
-        return ProtocolSet()
-    path = Path(file)
-    if not path.is_file():
-        raise ConfigurationError(f"protocols {file}: no such file")
-    return _read(file, path.stat().st_mtime_ns)
+    return _parsed(configured(file, "protocols"), Path(file).name) if file else ProtocolSet()
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,7 @@ class ProtocolParameters:
     params=ProtocolParameters,
     source="protocol book of the site; tolerances in qc/standard/protocol.toml",
     invariances=("file_order",),
+    examples=(Example("mr_brain"),),
 )
 def by_protocol(series: Series, params: ProtocolParameters) -> Iterator[Result]:
     """Compare each echo of a series with the reference of its site, scanner and protocol; a parameter the series does not tell is unknown.
@@ -82,6 +78,7 @@ def by_protocol(series: Series, params: ProtocolParameters) -> Iterator[Result]:
     params=ProtocolParameters,
     source="protocol book of the site",
     invariances=("file_order", "duplicate_input"),
+    examples=(Example("mr_brain"),),
 )
 def fit_together(study: Study, params: ProtocolParameters) -> Iterator[Result]:
     """Compare the series that a rule ``[[vertical]]`` of the protocol file names with the first of them."""
