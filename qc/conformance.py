@@ -22,6 +22,8 @@ from qc.study import Instance
 
 Severity = Literal["blocks", "breaks", "cosmetic"]
 Rule = Literal["missing", "empty", "value", "form"]
+# Missing or wrong, these have a finding of their own (`header.uid`, `header.character_set`); one problem is told once
+TOLD_ELSEWHERE = frozenset({"SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SpecificCharacterSet", "PixelData"})
 RULES: tuple[Rule, ...] = ("missing", "empty", "value", "form")
 
 
@@ -92,6 +94,8 @@ def compiled(sop_class: str) -> Compiled | None:
     must_have_value: dict[int, tuple[str, str]] = {}
     for module, usage in tables()["objects"][name].items():
         for keyword, kind in tables()["modules"][module].items():
+            if keyword in TOLD_ELSEWHERE:
+                continue
             tag = int(tag_for_keyword(keyword) or 0)
             if kind in ("1", "1C") and (usage == "M" or tag not in must_have_value):
                 must_have_value[tag] = (keyword, kind)
@@ -121,21 +125,18 @@ def deviations(instance: Instance) -> tuple[Deviation, ...]:
     found = compiled(str(instance.get("SOPClassUID", "")))
     if found is None or instance.presence is None:
         return ()
-    pixel = instance.layout is not None
     values = tuple((rule["attribute"], instance.get(rule["attribute"])) for rule in found.values)
     told = tuple((keyword, instance.get(keyword)) for rule in found.conditions for keyword in rule.get("when", ()))
-    return _presence(found.name, instance.presence.filled, instance.presence.empty, pixel, told) + _values(found.name, values)
+    return _presence(found.name, instance.presence.filled, instance.presence.empty, told) + _values(found.name, values)
 
 
 @lru_cache(maxsize=4096)
-def _presence(
-    name: str, filled: frozenset[int], empty: frozenset[int], pixel: bool, told: tuple[tuple[str, Any], ...]
-) -> tuple[Deviation, ...]:
+def _presence(name: str, filled: frozenset[int], empty: frozenset[int], told: tuple[tuple[str, Any], ...]) -> tuple[Deviation, ...]:
     """Presence and emptiness; remembered, as most instances of a series hold the same attributes."""
     rules_ = _by_name(name)
     out = []
     for tag, (keyword, kind) in rules_.must_be.items():
-        if tag not in filled and tag not in empty and not (keyword == "PixelData" and pixel):
+        if tag not in filled and tag not in empty:
             out.append(Deviation(keyword, "missing", severity(keyword, kind, "missing"), kind))
     for tag in empty & rules_.must_have_value.keys():
         keyword, kind = rules_.must_have_value[tag]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qc.check import Applies, Example, check
-from qc.conformance import Deviation, Severity, allowed, deviations
+from qc.conformance import TOLD_ELSEWHERE, Deviation, Severity, allowed, deviations
 from qc.results import Finding, Result, Status
 from qc.study import Instance, Series
 
@@ -77,7 +77,7 @@ def conformance(series: Series, params: ConformanceParameters) -> Iterator[Resul
 
 def _forms(instance: Instance) -> Iterator[Deviation]:
     for problem in instance.problems:
-        if problem.code == "header.value_form":
+        if problem.code == "header.value_form" and problem.keyword not in TOLD_ELSEWHERE:
             yield Deviation(problem.keyword, "form", "cosmetic", found=problem.text)
 
 
