@@ -62,13 +62,14 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Rules of one kind of object: tag -> (keyword, type)."""
+    """Rules of one kind of object: tag -> (keyword, type); `asked` are the keywords whose values the rules look at."""
 
     name: str
     must_be: dict[int, tuple[str, str]]  # types 1 and 2 of mandatory modules
     must_have_value: dict[int, tuple[str, str]]  # types 1 and 1C of any module: not empty where present
     conditions: tuple[dict[str, Any], ...]
     values: tuple[dict[str, Any], ...]
+    asked: tuple[str, ...]
 
 
 @cache
@@ -105,7 +106,9 @@ def compiled(sop_class: str) -> Compiled | None:
     for tag, (_, kind) in must_be.items():
         if kind == "2":
             must_have_value.pop(tag, None)
-    return Compiled(name, must_be, must_have_value, *(_of(name, rules()[part]) for part in ("condition", "value")))
+    conditions, values = (_of(name, rules()[part]) for part in ("condition", "value"))
+    asked = dict.fromkeys([rule["attribute"] for rule in values] + [keyword for rule in conditions for keyword in rule.get("when", ())])
+    return Compiled(name, must_be, must_have_value, conditions, values, tuple(asked))
 
 
 def _of(name: str, found: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
@@ -121,19 +124,27 @@ def severity(keyword: str, kind: str, rule: Rule) -> Severity:
 
 
 def deviations(instance: Instance) -> tuple[Deviation, ...]:
-    """Return the rules that an instance breaks; nothing where its class is not in the tables or its header is cut off."""
+    """Return the rules that an instance breaks; nothing where its class is not in the tables or its header is cut off.
+
+    Equal headers give the very same tuple.
+    """
     found = compiled(str(instance.get("SOPClassUID", "")))
     if found is None or instance.presence is None:
         return ()
-    values = tuple((rule["attribute"], instance.get(rule["attribute"])) for rule in found.values)
-    told = tuple((keyword, instance.get(keyword)) for rule in found.conditions for keyword in rule.get("when", ()))
-    return _presence(found.name, instance.presence.filled, instance.presence.empty, told) + _values(found.name, values)
+    get = instance.tags.get
+    told = tuple([get(keyword) for keyword in found.asked])
+    return _deviations(found.name, instance.presence.filled, instance.presence.empty, told)
 
 
 @lru_cache(maxsize=4096)
-def _presence(name: str, filled: frozenset[int], empty: frozenset[int], told: tuple[tuple[str, Any], ...]) -> tuple[Deviation, ...]:
-    """Presence and emptiness; remembered, as most instances of a series hold the same attributes."""
+def _deviations(name: str, filled: frozenset[int], empty: frozenset[int], told: tuple[Any, ...]) -> tuple[Deviation, ...]:
     rules_ = _by_name(name)
+    values = dict(zip(rules_.asked, told, strict=True))
+    return (*_presence(rules_, filled, empty, values), *_values(rules_, values))
+
+
+def _presence(rules_: Compiled, filled: frozenset[int], empty: frozenset[int], values: Mapping[str, Any]) -> list[Deviation]:
+    """Presence and emptiness."""
     out = []
     for tag, (keyword, kind) in rules_.must_be.items():
         if tag not in filled and tag not in empty:
@@ -141,11 +152,10 @@ def _presence(name: str, filled: frozenset[int], empty: frozenset[int], told: tu
     for tag in empty & rules_.must_have_value.keys():
         keyword, kind = rules_.must_have_value[tag]
         out.append(Deviation(keyword, "empty", severity(keyword, kind, "empty"), kind))
-    values = dict(told)
     for rule in rules_.conditions:
         if _holds(rule, values, filled) and int(tag_for_keyword(rule["attribute"]) or 0) not in filled | empty:
             out.append(Deviation(rule["attribute"], "missing", severity(rule["attribute"], "1C", "missing"), "1C"))
-    return tuple(out)
+    return out
 
 
 def _by_name(name: str) -> Compiled:
@@ -166,11 +176,11 @@ def _holds(rule: Mapping[str, Any], values: Mapping[str, Any], filled: frozenset
     return not any(int(tag_for_keyword(keyword) or 0) in filled for keyword in rule.get("unless", ()))
 
 
-@lru_cache(maxsize=4096)
-def _values(name: str, values: tuple[tuple[str, Any], ...]) -> tuple[Deviation, ...]:
+def _values(rules_: Compiled, values: Mapping[str, Any]) -> list[Deviation]:
     """Enumerated values."""
     out = []
-    for rule, (keyword, value) in zip(_by_name(name).values, values, strict=True):
+    for rule in rules_.values:
+        keyword, value = rule["attribute"], values[rule["attribute"]]
         part = rule.get("part")
         if part is not None:
             parts = value if isinstance(value, tuple) else (value,)
@@ -178,7 +188,7 @@ def _values(name: str, values: tuple[tuple[str, Any], ...]) -> tuple[Deviation, 
         if value is not None and value != "" and value not in rule["allowed"]:
             shown = str(value)[:32] if keyword not in ("PatientSex",) else "not shown"
             out.append(Deviation(keyword, "value", severity(keyword, "1", "value"), rule["section"], shown))
-    return tuple(out)
+    return out
 
 
 # -- what is let pass ----------------------------------------------------------------------------------------------
@@ -195,13 +205,13 @@ class Allowed:
     model: str = ""
     when: tuple[tuple[str, str], ...] = ()
 
-    def covers(self, deviation: Deviation, manufacturer: str, model: str, tags: Mapping[str, Any]) -> bool:
+    def covers(self, deviation: Deviation, tags: Mapping[str, Any]) -> bool:
         """Tell whether a deviation of an image of this maker and model is let pass."""
         return (
             deviation.rule in self.rules
             and ("*" in self.attributes or deviation.keyword in self.attributes)
-            and manufacturer.casefold().startswith(self.manufacturer)
-            and model.casefold().startswith(self.model)
+            and str(tags.get("Manufacturer", "")).casefold().startswith(self.manufacturer)
+            and str(tags.get("ManufacturerModelName", "")).casefold().startswith(self.model)
             and all(str(tags.get(keyword, "")) == value for keyword, value in self.when)
         )
 

@@ -202,6 +202,7 @@ class HeaderReader:
         self._cache: dict[tuple[Any, ...], tuple[Any, str | None]] = {}
         self._forms: dict[tuple[int, str | None, bytes], Problem | None] = {}
         self._presence: dict[tuple[tuple[int, ...], tuple[int, ...]], Presence] = {}
+        self._said: dict[tuple[int, str], Problem] = {}
         self._vrs: dict[int, str] = {}
 
     def tags(self, parsed: Parsed) -> tuple[dict[str, Any], list[Problem]]:
@@ -306,7 +307,8 @@ class HeaderReader:
                 warnings.simplefilter("ignore")
                 text = forms.trouble(vr, value, encodings(raw)[0] if not value.isascii() else ["iso8859"], tag not in KEPT)
             if text:
-                wrong = Problem("header.value_form", keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})", text)
+                keyword = keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+                wrong = self._said.setdefault((tag, text), Problem("header.value_form", keyword, text))
         if len(self._forms) > self.CACHE:
             self._forms.clear()
         self._forms[(tag, told, value)] = wrong

@@ -164,9 +164,12 @@ def clock(arrivals: Iterable[Arrival], tolerance_s: float = 300.0) -> Iterator[F
             text = f"images arrived {-found[ahead[0]][0] / 60:.0f} minutes before they were made"
             details = {"scanner": scanner, "first": str(ahead[0]), "days": len(ahead), "offset_s": found[ahead[0]][0]}
             yield Finding("protocol.clock_ahead", Status.WARN, text, Subject("device", found[ahead[0]][1] or None), details)
-        for before, after, next_day in zip(order, order[1:], order[2:], strict=False):
+        for at in range(1, len(order) - 1):
+            before, after = order[at - 1], order[at]
             step = found[after][0] - found[before][0]
-            if abs(step) > tolerance_s and abs(found[next_day][0] - found[after][0]) <= tolerance_s:
+            calm = abs(found[order[at + 1]][0] - found[after][0]) <= tolerance_s
+            calm = calm and (at < 2 or abs(found[before][0] - found[order[at - 2]][0]) <= tolerance_s)
+            if abs(step) > tolerance_s and calm:
                 text = f"the delay of the images changed by {step / 60:+.0f} minutes from one day to the next and stayed"
                 details = {"scanner": scanner, "first": str(after), "step_s": step}
                 yield Finding("protocol.clock_changed", Status.INFO, text, Subject("device", found[after][1] or None), details)

@@ -7,7 +7,7 @@ absolute = 2.0                    # in the unit of the parameter
 relative = 0.01                   # of the expected value; the larger of both counts
 
 [[protocol]]
-protocol = "T1 sag"               # ProtocolName (or SeriesDescription where there is none), upper or lower case
+protocol = "Knee / T1 sag"        # ProtocolName / SeriesDescription; one of them where both are equal or one is missing; any case
 site = ""                         # empty: every site
 scanner = "12345"                 # serial number, else station name; empty: every scanner
 echo = 1                          # counted in order of echo time

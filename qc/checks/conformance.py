@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from qc.check import Applies, Example, check
 from qc.conformance import TOLD_ELSEWHERE, Deviation, Severity, allowed, deviations
@@ -58,17 +59,21 @@ def conformance(series: Series, params: ConformanceParameters) -> Iterator[Resul
     Never a failure: most files of most scanners break some rule, and few of those matter. What is grave has a check of its own. Grouped by
     severity; makers and models in the allow-list are not told again. Attributes inside sequences are not looked at.
     """
-    images: dict[Deviation, list[Instance]] = defaultdict(list)
     lists = allowed(params.allowed)
-    pardoned: dict[tuple[Deviation, str, str], bool] = {}
+    told = tuple({keyword for entry in lists for keyword, _ in entry.when} | {"Manufacturer", "ManufacturerModelName"})
+    # instances that break the same rules are judged alike; the tuples are kept, so their ids stay theirs
+    alike: dict[tuple[Any, ...], tuple[tuple[Deviation, ...], list[Instance]]] = {}
     for instance in series.instances:
-        maker, model = str(instance.get("Manufacturer", "")), str(instance.get("ManufacturerModelName", ""))
-        for deviation in (*deviations(instance), *_forms(instance)):
-            key = (deviation, maker, model)
-            if key not in pardoned or any(entry.when for entry in lists):
-                pardoned[key] = any(entry.covers(deviation, maker, model, instance.tags) for entry in lists)
-            if not pardoned[key]:
-                images[deviation].append(instance)
+        forms = tuple([problem for problem in instance.problems if problem.code == "header.value_form"])
+        broken = deviations(instance)
+        if broken or forms:
+            key = (id(broken), tuple(map(id, forms)), *map(instance.tags.get, told))
+            alike.setdefault(key, (broken, []))[1].append(instance)
+    images: dict[Deviation, list[Instance]] = defaultdict(list)
+    for broken, instances in alike.values():
+        for deviation in (*broken, *_forms(instances[0])):
+            if not any(entry.covers(deviation, instances[0].tags) for entry in lists):
+                images[deviation] += instances
     for severity in STATUS:
         found = {deviation: where for deviation, where in images.items() if deviation.severity == severity}
         if found:
