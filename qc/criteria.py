@@ -224,6 +224,25 @@ def _entry_problems(entry: Any) -> list[str]:
     return problems
 
 
+def packaged(*names: str) -> str:
+    """Return a data file that comes with the package: ``packaged("standard", "tables.json")``."""
+    return resources.files("qc").joinpath(*names).read_text("utf-8")
+
+
+def configured(file: str, what: str) -> str:
+    """Return the text of a file of settings that the user named.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is not there or cannot be read, with what it was wanted for.
+    """
+    try:
+        return Path(file).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{what} {file}: {getattr(error, 'strerror', None) or 'is not UTF-8 text'}") from None
+
+
 def builtin_names() -> list[str]:
     """Return the names of the criteria sets that come with pacsqc."""
     return sorted(

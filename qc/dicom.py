@@ -294,7 +294,11 @@ class Intake:
     def _instance(self, source: Source, file: BinaryIO, size: int, parsed: header.Parsed) -> Instance:
         tags, problems = self._reader.tags(parsed)
         instance = Instance(source.path, source.shown, parsed.transfer_syntax, tags, parsed.problems + problems)
-        if not parsed.complete:
+        presence, forms = self._reader.presence(parsed)
+        instance.problems += forms
+        if parsed.complete:
+            instance.presence = presence
+        else:
             instance.problems.append(Problem("file.truncated", facts=(("where", "header"),)))
         for keyword, tag in (("SOPInstanceUID", 0x00020003), ("SOPClassUID", 0x00020002)):
             told = header.uid_text(parsed.meta.get(tag))

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.errors import BytesLengthException
 from pydicom.filereader import data_element_generator
 from pydicom.uid import UID
 
+from qc import forms
+from qc.study import Presence
 from qc.tags import KEPT, PRIVATE, TEXT_VRS
 from qc.values import Problem, encodings, plain
 
@@ -29,6 +31,10 @@ PARSE_ERRORS = (
     EOFError, struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError, NotImplementedError, OverflowError, RecursionError,
     MemoryError, OSError, BytesLengthException,
 )  # fmt: skip
+
+MOST_FORMED = 20_000  # bytes; longer values are pixels of a kind, not text
+BLANK = Problem("header.blank")  # nothing but padding
+ENCODED = ("PatientName", "StudyDescription", "SeriesDescription", "ProtocolName", "InstitutionName")
 
 Element = RawDataElement | DataElement
 
@@ -203,6 +209,10 @@ class HeaderReader:
 
     def __init__(self) -> None:
         self._cache: dict[tuple[Any, ...], tuple[Any, str | None]] = {}
+        self._forms: dict[tuple[int, str | None, bytes], Problem | None] = {}
+        self._presence: dict[tuple[tuple[int, ...], tuple[int, ...]], Presence] = {}
+        self._said: dict[tuple[int, str], Problem] = {}
+        self._vrs: dict[int, str] = {}
 
     def tags(self, parsed: Parsed) -> tuple[dict[str, Any], list[Problem]]:
         """Return the kept attributes as plain values, and those whose value is unusable as problems."""
@@ -229,6 +239,10 @@ class HeaderReader:
             if bad is not None:
                 problems.append(Problem("header.value", keyword, bad))
         self._private(parsed, values)
+        if raw is None and text_bytes:
+            problems.append(Problem("header.character_set", "SpecificCharacterSet", "absent, although text is not ASCII"))
+        elif text_bytes and any("\ufffd" in str(values.get(keyword, "")) for keyword in ENCODED):
+            problems.append(Problem("header.character_set", "SpecificCharacterSet", "does not fit the text: it cannot be decoded"))
         if unknown is not None:
             problems.append(Problem("header.character_set", "SpecificCharacterSet", unknown, (("text_affected", text_bytes),)))
         return values, problems
@@ -248,6 +262,66 @@ class HeaderReader:
             if len(raw) < 512:
                 self._cache[key] = known
         return known
+
+    def presence(self, parsed: Parsed) -> tuple[Presence, list[Problem]]:
+        """Return which standard attributes are there, and those whose value has an illegal form.
+
+        Every distinct (tag, VR, raw value) is looked at once; instances with the same attributes share one `Presence`.
+        """
+        empty: list[int] = []
+        there: list[int] = []
+        problems: list[Problem] = []
+        for tag, element in parsed.elements.items():
+            if tag & 0x10000 or not tag & 0xFFFF:
+                continue  # private, or the length of a group
+            value = element.value
+            if not value and value != 0:
+                empty.append(tag)
+                continue
+            there.append(tag)
+            if not isinstance(value, bytes) or len(value) > MOST_FORMED:
+                continue
+            key = (tag, element.VR, value)
+            if key in self._forms:
+                wrong = self._forms[key]
+            else:
+                wrong = self._form(parsed, tag, element.VR, value)
+            if wrong is BLANK:
+                there.pop()
+                empty.append(tag)
+            elif wrong is not None:
+                problems.append(wrong)
+        names = (tuple(there), tuple(empty))
+        known = self._presence.get(names)
+        if known is None:
+            known = self._presence[names] = Presence(frozenset(there), frozenset(empty))
+        return known, problems
+
+    def _form(self, parsed: Parsed, tag: int, told: str | None, value: bytes) -> Problem | None:
+        """What is wrong with the form of one value, remembered; `BLANK` where it is nothing but padding."""
+        vr = told or self._vrs.get(tag)
+        if vr is None:
+            try:
+                vr = dictionary_VR(tag)
+            except KeyError:
+                vr = "UN"
+            self._vrs[tag] = vr
+        wrong: Problem | None = None
+        if vr in forms.LONGEST and not value.strip(b" \0"):
+            wrong = BLANK
+        else:
+            charset = parsed.elements.get(0x00080005)
+            raw = charset.value if charset is not None and isinstance(charset.value, bytes) else None
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                text = forms.trouble(vr, value, encodings(raw)[0] if not value.isascii() else ["iso8859"], tag not in KEPT)
+            if text:
+                keyword = keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+                wrong = self._said.setdefault((tag, text), Problem("header.value_form", keyword, text))
+        if len(self._forms) > self.CACHE:
+            self._forms.clear()
+        self._forms[(tag, told, value)] = wrong
+        return wrong
 
     def _private(self, parsed: Parsed, values: dict[str, Any]) -> None:
         """Private attributes, through their creator."""

@@ -6,10 +6,15 @@ import hashlib
 import hmac
 import re
 import unicodedata
+from functools import lru_cache
 
 from qc.study import Instance
 
 SHORT = 10
+_STAND_IN = re.compile(
+    r"^(anon\w*|tests?|testing|test ?(patient|case|image|name)?\d*|qa|qc|q a|unknown|unk|no ?name|none|null|dummy|patient|doe (john|jane)|"
+    r"(john|jane) doe|n/?a|x{3,}|0+|9{4,}|12345\d*)( (anon\w*|test\w*|patient|unknown|x+|[0-9]+))*$"
+)
 
 
 def normalise(text: object) -> str:
@@ -39,3 +44,13 @@ def patient_hash(instance: Instance, key: bytes) -> str:
 def name_is_readable(instance: Instance) -> bool:
     """Tell whether the name may be compared: its character set was a defined term."""
     return not instance.has("header.character_set")
+
+
+@lru_cache(maxsize=4096)
+def stands_in(text: str) -> bool:
+    """Tell whether a name or ID is a stand-in for one that is not known.
+
+    >>> stands_in("ANON^0042"), stands_in("Tester^Jane"), stands_in("0000")
+    (True, False, True)
+    """
+    return bool(_STAND_IN.match(normalise(text)))

@@ -46,6 +46,22 @@ class PixelLayout:
     vr: str = "OW"
 
 
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Which standard attributes a data set has outside sequences; shared between instances that have the same ones.
+
+    Attributes
+    ----------
+    filled
+        Tags with a value.
+    empty
+        Tags that are there without one.
+    """
+
+    filled: frozenset[int] = frozenset()
+    empty: frozenset[int] = frozenset()
+
+
 @dataclass(slots=True)
 class Instance:
     """One file of the series, headers as plain values.
@@ -60,6 +76,8 @@ class Instance:
         Keyword -> str, int, float or tuple of them (`qc.tags`); absent and empty attributes are not in it.
     problems
         What reading found wrong.
+    presence
+        Which attributes are there, kept values or not; None where the header could not be read to its end.
     """
 
     path: Path
@@ -69,6 +87,7 @@ class Instance:
     problems: list[Problem] = field(default_factory=list)
     layout: PixelLayout | None = None
     frames: list[Frame] = field(default_factory=list, repr=False)
+    presence: Presence | None = field(default=None, repr=False)
 
     def get(self, keyword: str, default: Any = None) -> Any:
         """Return a header value, or `default` where it is absent, empty or unusable."""

@@ -18,7 +18,7 @@ EQUIPMENT = (
 )  # fmt: skip
 INSTANCE = (
     "SOPInstanceUID", "SOPClassUID", "InstanceNumber", "ImageType", "AcquisitionNumber", "AcquisitionDate", "AcquisitionTime",
-    "AcquisitionDateTime", "ContentDate", "ContentTime", "InstanceCreationDate", "SpecificCharacterSet", "ImageLaterality", "ViewPosition",
+    "AcquisitionDateTime", "ContentDate", "ContentTime", "InstanceCreationDate", "InstanceCreationTime", "SpecificCharacterSet", "ImageLaterality", "ViewPosition",
     "PatientIdentityRemoved", "BurnedInAnnotation", "PresentationIntentType", "ImageComments", "ContentLabel",
 )  # fmt: skip
 ACQUISITION = (

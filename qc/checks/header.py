@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from qc.check import Applies, Example, check
@@ -28,6 +29,7 @@ DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate", "Cont
 SPACING = ("PixelSpacing", "ImagerPixelSpacing")
 GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "Rows", "Columns", "BitsAllocated")
 _UID = re.compile(r"^(0|[1-9]\d*)(\.(0|[1-9]\d*))+$")
+UNFIT = ("absent, although text is not ASCII", "does not fit the text: it cannot be decoded")
 MOST_NAMED = 20
 
 
@@ -131,37 +133,54 @@ def _possible(instance: Instance, params: HeaderParameters) -> Iterator[tuple[st
         if spacing is not None and (not isinstance(spacing, tuple) or len(spacing) != 2 or None in spacing or min(spacing) <= 0):
             yield "header.pixel_spacing", keyword, str(spacing)
     if instance.layout is not None and instance.layout.keyword == "PixelData":
-        yield from _pixel_module(instance)
+        yield from _pixel_module(tuple(instance.tags.get(keyword) for keyword in PIXEL_KEYS))
 
 
-def _dates(instance: Instance, params: HeaderParameters) -> Iterator[tuple[str, str, str]]:
+def _dates(instance: Instance, params: HeaderParameters) -> tuple[tuple[str, str, str], ...]:
     if instance.get("PatientIdentityRemoved") == "YES":
-        return  # dates may have been shifted on purpose
+        return ()  # dates may have been shifted on purpose
+    return _dates_of(tuple(instance.tags.get(keyword) for keyword in DATES), _latest(params), params.earliest_year)
+
+
+def _latest(params: HeaderParameters) -> str:
     today = datetime.strptime(params.now, "%Y%m%d").replace(tzinfo=UTC) if params.now else datetime.now(UTC)
-    latest = (today + timedelta(days=params.future_days)).strftime("%Y%m%d")
-    for keyword in DATES:
-        date = instance.get(keyword)
+    return (today + timedelta(days=params.future_days)).strftime("%Y%m%d")
+
+
+@lru_cache(maxsize=4096)
+def _dates_of(dates: tuple[Any, ...], latest: str, earliest_year: int) -> tuple[tuple[str, str, str], ...]:
+    """Dates that cannot be; most images of a series share all of theirs, so each set is looked at once."""
+    out = []
+    for keyword, date in zip(DATES, dates, strict=True):
         if not isinstance(date, str) or not is_date(date):
             continue
         plain = date.replace(".", "")
         if plain > latest:
-            yield "header.date", keyword, f"{plain} lies in the future" if keyword != "PatientBirthDate" else "lies in the future"
-        elif keyword != "PatientBirthDate" and int(plain[:4]) < params.earliest_year:
-            yield "header.date", keyword, f"{plain} lies before {params.earliest_year}"
+            out.append(("header.date", keyword, f"{plain} lies in the future" if keyword != "PatientBirthDate" else "lies in the future"))
+        elif keyword != "PatientBirthDate" and int(plain[:4]) < earliest_year:
+            out.append(("header.date", keyword, f"{plain} lies before {earliest_year}"))
+    return tuple(out)
 
 
-def _pixel_module(instance: Instance) -> Iterator[tuple[str, str, str]]:
-    """Bits and signs of the image pixel module."""
-    get = instance.tags.get
-    allocated, stored, high, sign = (get(name) for name in ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"))
+PIXEL_KEYS = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleSlope")
+
+
+@lru_cache(maxsize=4096)
+def _pixel_module(values: tuple[Any, ...]) -> tuple[tuple[str, str, str], ...]:
+    """Bits and signs of the image pixel module, each set of values once."""
+    allocated, stored, high, sign, slope = values
+    out = []
+    if isinstance(allocated, int) and allocated != 1 and allocated % 8:
+        out.append(("header.pixel_module", "BitsAllocated", f"{allocated}; allowed are 1 and multiples of 8"))
     if isinstance(allocated, int) and isinstance(stored, int) and not 1 <= stored <= allocated:
-        yield "header.pixel_module", "BitsStored", f"{stored} of {allocated} allocated bits"
+        out.append(("header.pixel_module", "BitsStored", f"{stored} of {allocated} allocated bits"))
     elif isinstance(stored, int) and isinstance(high, int) and high != stored - 1:
-        yield "header.pixel_module", "HighBit", f"{high} with {stored} bits stored; the standard wants {stored - 1}"
+        out.append(("header.pixel_module", "HighBit", f"{high} with {stored} bits stored; the standard wants {stored - 1}"))
     if sign is not None and sign not in (0, 1):
-        yield "header.pixel_module", "PixelRepresentation", f"{sign}; allowed are 0 and 1"
-    if get("RescaleSlope") == 0:
-        yield "header.pixel_module", "RescaleSlope", "0: every pixel would have the same value"
+        out.append(("header.pixel_module", "PixelRepresentation", f"{sign}; allowed are 0 and 1"))
+    if slope == 0:
+        out.append(("header.pixel_module", "RescaleSlope", "0: every pixel would have the same value"))
+    return tuple(out)
 
 
 def _status(code: str, series: Series) -> Status:
@@ -187,7 +206,7 @@ def _finding(series: Series, code: str, keyword: str, found: list[tuple[Instance
         "header.value": f"{keyword} is {shown}",
         "header.date": f"{keyword} is {shown}" if "lies" not in texts[0] else f"{keyword} {texts[0]}",
         "header.pixel_spacing": f"{keyword} is {shown}, no pair of positive numbers",
-        "header.character_set": f"{keyword} is {shown}, no defined term",
+        "header.character_set": f"{keyword} is {shown}, no defined term" if texts[0] not in UNFIT else f"{keyword} {texts[0]}",
         "header.uid": f"{keyword} is {texts[0]}" if texts[0] == "missing" else f"{keyword} is {shown}, no legal UID",
         "header.functional_groups": f"per-frame functional groups: {texts[0]}",
         "pixels.absent": "Rows and Columns but no pixel data",

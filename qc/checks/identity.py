@@ -26,6 +26,9 @@ CONSTANT_PER_ECHO = ("RepetitionTime", "FlipAngle")
 CLOSE = {"PixelSpacing": 1e-4, "SliceThickness": 1e-3, "MagneticFieldStrength": 1e-3, "KVP": 0.0, "ReconstructionDiameter": 1e-3,
          "RepetitionTime": 0.01, "FlipAngle": 0.01}  # fmt: skip
 
+# Where some images have these, all of them must: without them an image means something else than its neighbours
+NEVER_ABSENT = frozenset({"Modality", "BitsStored", "PixelRepresentation", "PhotometricInterpretation"})
+
 CODES_SERIES = {
     "header.not_constant": "A value that the scanner sets once for a series differs between its images: images of different scans were mixed, "
     "or a header was changed afterwards.",
@@ -65,20 +68,63 @@ def constant(series: Series, params: NoParameters) -> Iterator[Result]:
     if len(series.instances) < 2:
         return
     localizer = series.klass in ("localizer", "screenshot")
+    found: list[_Odd] = []
     for keyword in CONSTANT:
         if localizer and keyword in ("FrameOfReferenceUID", "Rows", "Columns", "PixelSpacing", "SliceThickness", "SOPClassUID"):
             continue
         values = Counter(instance.tags[keyword] for instance in series.instances if keyword in instance.tags)
         if keyword == "SliceThickness" and len(values) > 1 and _by_zones(series, keyword):
             continue
-        yield from _compare(series, keyword, values)
+        found += _compare(series, keyword, values)
+        if keyword in NEVER_ABSENT and 0 < sum(values.values()) < len(series.instances):
+            found.append(_absent(series, keyword, values))
     for keyword in CONSTANT_PER_ECHO:
         by_echo: dict[Any, Counter[Any]] = defaultdict(Counter)
         for instance in series.instances:
             if keyword in instance.tags:
                 by_echo[(instance.get("EchoTime"), instance.get("InversionTime"))][instance.tags[keyword]] += 1
         for values in by_echo.values():
-            yield from _compare(series, keyword, values)
+            found += _compare(series, keyword, values)
+    yield from _merged(series, found)
+
+
+@dataclass(frozen=True)
+class _Odd:
+    """Images whose value of one attribute is not the usual one."""
+
+    keyword: str
+    usual: str
+    others: tuple[str, ...]
+    count: int
+    images: tuple[Instance, ...]
+
+
+def _merged(series: Series, found: list[_Odd]) -> Iterator[Finding]:
+    """Attributes that differ in the same images are one problem and one finding."""
+    groups: dict[frozenset[int], list[_Odd]] = defaultdict(list)
+    for odd in found:
+        groups[frozenset(id(image) for image in odd.images)].append(odd)
+    for group in groups.values():
+        first = group[0]
+        images = first.images
+        label = images[0].frames[0].label if images[0].frames else images[0].shown
+        told = "; ".join(f"{odd.keyword} is {odd.usual} in {odd.count} images but {', '.join(odd.others[:3])}" for odd in group[:3])
+        more = f"; {', '.join(odd.keyword for odd in group[3:])} differ too" if len(group) > 3 else ""
+        details = {
+            "keyword": first.keyword,
+            "keywords": [odd.keyword for odd in group],
+            "usual": first.usual,
+            "other": list(first.others),
+            "count": len(images),
+            "instances": [image.uid for image in images[:20]],
+        }
+        text = f"{told} in {len(images)}, first in {label}{more}"
+        yield Finding("header.not_constant", Status.WARN, text, series.subject(), details)
+
+
+def _absent(series: Series, keyword: str, values: Counter[Any]) -> _Odd:
+    images = tuple(instance for instance in series.instances if keyword not in instance.tags)
+    return _Odd(keyword, _shown(keyword, values.most_common(1)[0][0]), ("absent",), sum(values.values()), images)
 
 
 def _by_zones(series: Series, keyword: str, fewest: int = 4) -> bool:
@@ -89,24 +135,14 @@ def _by_zones(series: Series, keyword: str, fewest: int = 4) -> bool:
     return step is not None and min(runs) >= fewest
 
 
-def _compare(series: Series, keyword: str, values: Counter[Any]) -> Iterator[Finding]:
+def _compare(series: Series, keyword: str, values: Counter[Any]) -> Iterator[_Odd]:
     if len(values) < 2:
         return
     usual, count = values.most_common(1)[0]
     odd = [value for value in values if differ(value, usual, CLOSE.get(keyword, 1e-6))]
-    if not odd:
-        return
-    images = [instance for instance in series.instances if instance.get(keyword) in odd]
-    shown = ", ".join(_shown(keyword, value) for value in odd[:3])
-    text = f"{keyword} is {_shown(keyword, usual)} in {count} images but {shown} in {len(images)}, first in {images[0].frames[0].label if images[0].frames else images[0].shown}"
-    details = {
-        "keyword": keyword,
-        "usual": _shown(keyword, usual),
-        "other": [_shown(keyword, value) for value in odd[:10]],
-        "count": len(images),
-        "instances": [image.uid for image in images[:20]],
-    }
-    yield Finding("header.not_constant", Status.WARN, text, series.subject(), details)
+    if odd:
+        images = tuple(instance for instance in series.instances if instance.get(keyword) in odd)
+        yield _Odd(keyword, _shown(keyword, usual), tuple(_shown(keyword, value) for value in odd[:10]), count, images)
 
 
 def _shown(keyword: str, value: Any) -> str:
