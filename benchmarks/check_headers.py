@@ -94,6 +94,7 @@ def lines(folders: list[Path]) -> None:
                 print(
                     f"| {series.modality} | {maker} | {len(series.instances)} | {broken} | {standard[series.uid]} | {after[series.uid]} |"
                 )
+    after.pop(None, None)  # series without a UID, all in one
     every = [series for study in report.studies for series in study.series]
     print(
         f"\n{len(every)} series, {sum(1 for one in every if not after[one.uid])} without a line, at most {max(after.values(), default=0)} lines a series"
