@@ -18,6 +18,7 @@ from qc.study import Frame
 
 SAME_ORIENTATION = 1e-3  # largest difference of a direction cosine; rounding noise of vendors is below 1e-4
 UNIT_TOLERANCE = 1e-3
+FARTHEST_MM = 1e7  # ten kilometres: no position, and squares of it must not overflow
 POSITION_NOISE_MM = 1e-3
 REPEAT_NOISE_MM = 5e-3  # by how much positions of one place differ that were computed apart
 COARSE_MM = 0.02  # rounding above this (one decimal) is of the size of thin slices and parts nothing
@@ -74,7 +75,7 @@ def placed(frames: Sequence[Frame]) -> tuple[NDArray[np.intp], Floats, Floats]:
     indices, positions, orientations = [], [], []
     for index, frame in enumerate(frames):
         position, orientation = frame.position, frame.orientation
-        if position is None or orientation is None:
+        if position is None or orientation is None or max(map(abs, position)) > FARTHEST_MM:
             continue
         usable = known.get(orientation)
         if usable is None:
