@@ -220,7 +220,7 @@ def tolerance_mm(count: NDArray[Any] | float, spacing_mm: float, rounding_mm: fl
     alone exceeds that (`rounding_mm`, see `rounding`), the rounding is the limit, but never over 0.3 spacings.
     """
     rule = np.minimum(np.maximum(0.02, 0.02 * np.asarray(count) * spacing_mm), 0.1 * spacing_mm)
-    return np.maximum(rule, min(1.02 * rounding_mm, 0.3 * spacing_mm))
+    return np.maximum(rule, min(1.2 * rounding_mm, 0.3 * spacing_mm))  # the rest is jitter before rounding
 
 
 def rounding(positions: Floats, axis: Floats) -> float:
