@@ -189,6 +189,12 @@ def mosaic_volumes(counted: Counted) -> Count | None:
     """Each mosaic is one volume, numbered in order of time: a hole in the numbers is a lost volume."""
     if counted.series.klass != "mosaic":
         return None
+    tiles = Counter(len(instance.frames) for instance in counted.series.instances)
+    usual = tiles.most_common(1)[0][0]
+    short = tuple(instance.number for instance in counted.series.ordered if len(instance.frames) < usual)
+    if short:
+        unit = f"slices in {len(short)} of {len(counted.series.instances)} mosaics"
+        return Count(f"the other mosaics have {usual}", usual, min(tiles), unit, short[:MOST_NAMED])
     numbers = {instance.number for instance in counted.series.instances}
     if None in numbers or len(numbers) < 3 or len(numbers) < len(counted.series.instances):
         return None
@@ -294,6 +300,25 @@ def irregular(counted: Counted) -> bool:
     """Tell whether the positions themselves show that something is missing or doubled; then the numbers add nothing."""
     stack = counted.stack
     return stack is None or len(stack.members) < 3 or bool(stack.gaps) or len({len(members) for members in stack.members}) > 1
+
+
+def faulty_index(series: Series) -> tuple[str, dict[str, int]] | None:
+    """Dimension index of enhanced objects: every frame has one, as long as the list of dimensions, and no two the same."""
+    absent = repeated = 0
+    for instance in series.instances:
+        pointers = instance.get("DimensionIndexPointers")
+        if not pointers or len(instance.frames) < 2:
+            continue
+        values = [(frame.own or {}).get("DimensionIndexValues") for frame in instance.frames]
+        whole = [value if isinstance(value, tuple) else (value,) for value in values if value is not None]
+        whole = [value for value in whole if len(value) == len(pointers)]
+        absent += len(values) - len(whole)
+        repeated += len(whole) - len(set(whole))
+    if not absent and not repeated:
+        return None
+    texts = [f"{absent} frames have none that fits the list of dimensions"] if absent else []
+    texts += [f"{repeated} frames have the index of another frame"] if repeated else []
+    return "dimension index: " + "; ".join(texts), {"absent": absent, "repeated": repeated}
 
 
 def loose_numbers(series: Series) -> tuple[str, tuple[int, ...]] | None:

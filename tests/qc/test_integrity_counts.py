@@ -91,18 +91,19 @@ class TestConcatenation:
         assert told(numbered(self.part(1, 0) + self.part(4, 0))) == (4, 2, (2, 3))
 
 
-def test_a_hole_in_the_numbers_of_mosaics():
+def test_mosaics_a_volume_lost_and_one_of_fewer_slices():
     from qc.study import Frame
 
-    def made(lost):
+    def made(lost, short=None):
         one = series(numbered(rows([0.0] * 12, "MR", ImageType=("ORIGINAL", "PRIMARY", "M", "MOSAIC"))))
         one.instances = [instance for instance in one.instances if instance.number != lost]
         for instance in one.instances:
-            instance.frames = [Frame(instance, n, {}, divmod(n, 2)) for n in range(4)]
+            instance.frames = [Frame(instance, n, {}, divmod(n, 2)) for n in range(3 if instance.number == short else 4)]
         return one
 
     assert told(made(None)) is None
     assert told(made(7)) == (12, 11, (7,))
+    assert told(made(None, short=5)) == (4, 3, (5,))
 
 
 class TestDecimated:
