@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import prod
 from typing import Any
 
 from qc import geometry
-from qc.study import Frame, Series
+from qc.study import Frame, Instance, Series
 from qc.tags import NM_VECTORS
 
 MOST_NAMED = 50  # missing numbers spelt out in the details of one finding
@@ -81,7 +81,7 @@ def gone(expected: int, seen: Iterable[Any]) -> tuple[int, ...]:
     known = set(seen)
     if not all(isinstance(number, int) and 1 <= number <= expected for number in known):
         return ()
-    return tuple(number for number in range(1, expected + 1) if number not in known)[:MOST_NAMED]
+    return tuple(islice((number for number in range(1, expected + 1) if number not in known), MOST_NAMED))
 
 
 # -- counts of the acquisition: ignored on derived objects --------------------------------------------------------------
@@ -189,14 +189,21 @@ def mosaic_volumes(counted: Counted) -> Count | None:
     """Each mosaic is one volume, numbered in order of time: a hole in the numbers is a lost volume."""
     if counted.series.klass != "mosaic":
         return None
+    tiles = Counter(len(instance.frames) for instance in counted.series.instances)
+    usual = tiles.most_common(1)[0][0]
+    short = tuple(instance.number for instance in counted.series.ordered if len(instance.frames) < usual)
+    if short:
+        unit = f"slices in {len(short)} of {len(counted.series.instances)} mosaics"
+        return Count(f"the other mosaics have {usual}", usual, min(tiles), unit, short[:MOST_NAMED])
     numbers = {instance.number for instance in counted.series.instances}
     if None in numbers or len(numbers) < 3 or len(numbers) < len(counted.series.instances):
         return None
     known = sorted(number for number in numbers if number is not None)
-    holes = [number for number in range(known[0], known[-1]) if number not in numbers]
-    if not holes or 2 * len(holes) > len(known):
+    holes = known[-1] - known[0] + 1 - len(known)  # counted before they are listed: a number may be anything
+    if not holes or 2 * holes > len(known):
         return None
-    return Count(f"image numbers {known[0]} to {known[-1]}", len(known) + len(holes), len(known), "volumes", tuple(holes[:MOST_NAMED]))
+    missing = tuple(islice((number for number in range(known[0], known[-1]) if number not in numbers), MOST_NAMED))
+    return Count(f"image numbers {known[0]} to {known[-1]}", len(known) + holes, len(known), "volumes", missing)
 
 
 # -- counts of the object itself: they hold for derived objects too ----------------------------------------------------
@@ -228,24 +235,25 @@ def tomographic(counted: Counted) -> Count | None:
 
 def concatenation(counted: Counted) -> Count | None:
     """Parts of an object that was sent in pieces: their numbers, their total, and the frames that each says stand before it."""
-    parts: dict[Any, list[Any]] = {}
+    parts: dict[Any, list[Instance]] = {}
     for instance in counted.series.instances:
         if instance.get("ConcatenationUID", instance.get("InConcatenationNumber")) is not None:
             parts.setdefault(instance.get("ConcatenationUID"), []).append(instance)
     for instances in parts.values():
-        numbers = {instance.get("InConcatenationNumber") for instance in instances} - {None}
-        total = max((instance.get("InConcatenationTotalNumber", 0) for instance in instances), default=0)
-        total = max([total, *numbers])
+        numbers = set(_whole(instances, "InConcatenationNumber"))
+        total = max([*_whole(instances, "InConcatenationTotalNumber"), *numbers], default=0)
         if numbers and len(numbers) < total:
             return Count(f"InConcatenationTotalNumber {total}", total, len(numbers), "parts of the concatenation", gone(total, numbers))
-        offsets = {one.get("ConcatenationFrameOffsetNumber"): len(one.frames) for one in instances}
-        if None in offsets:
-            continue
-        here = sum(offsets.values())
-        last = max(offsets)
-        if last + offsets[last] > here:
+        offsets = dict(zip(_whole(instances, "ConcatenationFrameOffsetNumber"), (len(one.frames) for one in instances), strict=False))
+        last, here = max(offsets, default=0), sum(offsets.values())
+        if len(offsets) == len(instances) and last + offsets[last] > here:
             return Count(f"ConcatenationFrameOffsetNumber {last}", last + offsets[last], here, "frames of the concatenation")
     return None
+
+
+def _whole(instances: Iterable[Instance], keyword: str) -> list[int]:
+    """Values of a count that are counts; a header may hold anything."""
+    return [value for value in (instance.get(keyword) for instance in instances) if isinstance(value, int)]
 
 
 def in_stack(counted: Counted) -> Count | None:
@@ -256,11 +264,13 @@ def in_stack(counted: Counted) -> Count | None:
         if frame.tile is None and isinstance(number, int):
             stacks.setdefault(frame.get("StackID"), set()).add(number)
     for name, numbers in stacks.items():
-        top = max(numbers)
-        seen = set(range(min(numbers), top + 1)) if counted.stack is not None and counted.stack.gaps else numbers
-        if min(numbers) >= 1 and len(seen) < top and len(counted.frames) > 1:
-            where = f"InStackPositionNumber up to {top}" + (f" in stack {name}" if name is not None else "")
-            return Count(where, top, len(numbers), "slice positions", gone(top, seen))
+        top, first = max(numbers), min(numbers)
+        inner = 0 if counted.stack is not None and counted.stack.gaps else top - first + 1 - len(numbers)
+        if first < 1 or first - 1 + inner == 0 or len(counted.frames) == 1:
+            continue
+        where = f"InStackPositionNumber up to {top}" + (f" in stack {name}" if name is not None else "")
+        absent = (number for number in range(1, top if inner else first) if number not in numbers)
+        return Count(where, top, len(numbers), "slice positions", tuple(islice(absent, MOST_NAMED)))
     return None
 
 
@@ -292,6 +302,25 @@ def irregular(counted: Counted) -> bool:
     return stack is None or len(stack.members) < 3 or bool(stack.gaps) or len({len(members) for members in stack.members}) > 1
 
 
+def faulty_index(series: Series) -> tuple[str, dict[str, int]] | None:
+    """Dimension index of enhanced objects: every frame has one, as long as the list of dimensions, and no two the same."""
+    absent = repeated = 0
+    for instance in series.instances:
+        pointers = instance.get("DimensionIndexPointers")
+        if not pointers or len(instance.frames) < 2:
+            continue
+        values = [(frame.own or {}).get("DimensionIndexValues") for frame in instance.frames]
+        whole = [value if isinstance(value, tuple) else (value,) for value in values if value is not None]
+        whole = [value for value in whole if len(value) == len(pointers)]
+        absent += len(values) - len(whole)
+        repeated += len(whole) - len(set(whole))
+    if not absent and not repeated:
+        return None
+    texts = [f"{absent} frames have none that fits the list of dimensions"] if absent else []
+    texts += [f"{repeated} frames have the index of another frame"] if repeated else []
+    return "dimension index: " + "; ".join(texts), {"absent": absent, "repeated": repeated}
+
+
 def loose_numbers(series: Series) -> tuple[str, tuple[int, ...]] | None:
     """Image numbers that start late or skip although the positions are regular: what may be missing, in words and numbers."""
     numbers = [instance.number for instance in series.instances]
@@ -299,9 +328,13 @@ def loose_numbers(series: Series) -> tuple[str, tuple[int, ...]] | None:
     if len(known) < 4 or len(known) < len(numbers):
         return None
     stride = min(after - before for before, after in pairwise(known))
-    holes = [number for before, after in pairwise(known) for number in range(before + stride, after, stride)]
-    if holes and 4 * len(holes) <= len(known):
-        return f"image numbers skip {', '.join(map(str, holes[:5]))}{' ...' if len(holes) > 5 else ''}", tuple(holes[:MOST_NAMED])
+    steps = [after - before for before, after in pairwise(known)]
+    if any(step % stride for step in steps):
+        return None
+    holes = sum(step // stride - 1 for step in steps)
+    if holes and 4 * holes <= len(known):
+        missing = tuple(number for before, after in pairwise(known) for number in range(before + stride, after, stride))[:MOST_NAMED]
+        return f"image numbers skip {', '.join(map(str, missing[:5]))}{' ...' if holes > 5 else ''}", missing
     if stride == 1 and not holes and known[0] > 1:
         return f"image numbers run from {known[0]} to {known[-1]}", tuple(range(1, min(known[0], MOST_NAMED)))
     return None

@@ -18,6 +18,7 @@ from qc.study import Frame
 
 SAME_ORIENTATION = 1e-3  # largest difference of a direction cosine; rounding noise of vendors is below 1e-4
 UNIT_TOLERANCE = 1e-3
+FARTHEST_MM = 1e7  # ten kilometres: no position, and squares of it must not overflow
 POSITION_NOISE_MM = 1e-3
 REPEAT_NOISE_MM = 5e-3  # by how much positions of one place differ that were computed apart
 COARSE_MM = 0.02  # rounding above this (one decimal) is of the size of thin slices and parts nothing
@@ -74,7 +75,7 @@ def placed(frames: Sequence[Frame]) -> tuple[NDArray[np.intp], Floats, Floats]:
     indices, positions, orientations = [], [], []
     for index, frame in enumerate(frames):
         position, orientation = frame.position, frame.orientation
-        if position is None or orientation is None:
+        if position is None or orientation is None or max(map(abs, position)) > FARTHEST_MM:
             continue
         usable = known.get(orientation)
         if usable is None:
@@ -219,7 +220,7 @@ def tolerance_mm(count: NDArray[Any] | float, spacing_mm: float, rounding_mm: fl
     alone exceeds that (`rounding_mm`, see `rounding`), the rounding is the limit, but never over 0.3 spacings.
     """
     rule = np.minimum(np.maximum(0.02, 0.02 * np.asarray(count) * spacing_mm), 0.1 * spacing_mm)
-    return np.maximum(rule, min(1.02 * rounding_mm, 0.3 * spacing_mm))
+    return np.maximum(rule, min(1.2 * rounding_mm, 0.3 * spacing_mm))  # the rest is jitter before rounding
 
 
 def rounding(positions: Floats, axis: Floats) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -237,20 +238,34 @@ def _orders(frames: Sequence[Frame], location_of: Sequence[int], members: Sequen
     deepest, locations = max(len(indices) for indices in members), len(members)
     if deepest == 1 or (deepest == 2 and 2 * sum(len(indices) > 1 for indices in members) <= locations):
         return []  # a plain stack with a few doubled images
-    found: list[tuple[str, list[Any]]] = []
-    numbers = [frame.instance.number for frame in frames]
-    if None not in numbers and len(frames[0].instance.frames) == 1 and len(set(numbers)) == len(numbers):
-        whole = [number for number in numbers if number is not None]
-        raw = [number - min(whole) for number in whole]  # holes kept: an image that is lost shifts nothing
-        place = {number: rank for rank, number in enumerate(sorted(whole))}
-        ranks = [place[number] for number in whole]
-        for counted in (raw, ranks):
-            found.append(("image number", [number // locations + 1 for number in counted]))
-            found.append(("image number", [number % deepest + 1 for number in counted]))
+    times: list[tuple[str, list[Any]]] = []
     for keyword in RANKED:
-        ranks_ = _ranked([value_of(frame, keyword) for frame in frames], members)
-        if ranks_ is not None:
-            found.append((dict(KEYS)[keyword], ranks_))
+        ranks = _ranked([value_of(frame, keyword) for frame in frames], members)
+        if ranks is not None:
+            times.append((dict(KEYS)[keyword], ranks))
+    numbers = [("image number", blocks) for blocks in _numbered(frames, members, deepest)]
+    # the trigger says which phase an image is; other times say less than the numbers do
+    return [one for one in times if one[0] == "trigger time"] + numbers + [one for one in times if one[0] != "trigger time"]
+
+
+def _numbered(frames: Sequence[Frame], members: Sequence[Sequence[int]], deepest: int) -> list[list[Any]]:
+    """Volumes by image number: by the step of the numbers at one position (so that a lost location shifts nothing), or by their order."""
+    numbers = [frame.instance.number for frame in frames]
+    known = [number for number in numbers if number is not None]
+    if len(set(known)) < len(numbers) or len(frames[0].instance.frames) > 1:
+        return []
+    steps = Counter(after - before for indices in members for before, after in pairwise(sorted(known[index] for index in indices)))
+    period = steps.most_common(1)[0][0]
+    starts = [1, min(known)] if 0 < min(known) <= period else [min(known)]  # the first image itself may be the one that is lost
+    place = {number: rank for rank, number in enumerate(sorted(known))}
+    found: list[list[Any]] = []
+    for start in starts:
+        if period > 1:
+            found.append([(number - start) // period + 1 for number in known])
+        found.append([(number - start) % deepest + 1 for number in known])
+        found.append([(number - start) // len(members) + 1 for number in known])
+    found.append([place[number] // len(members) + 1 for number in known])
+    found.append([place[number] % deepest + 1 for number in known])
     return found
 
 

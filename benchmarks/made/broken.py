@@ -202,10 +202,10 @@ def _drop(volumes: list[list[Row]], cells: set[tuple[int, int]], rows: list[Row]
 
 
 def lost_image(rng: Generator) -> Made:
-    """One image of one volume, neither of the last volume nor at an end of the stack."""
+    """One image of one volume, anywhere but in the last volume."""
     dimension, at, volumes = repeated(rng, least=3)
     rows = numbered(rng, volumes)
-    cell = (int(rng.integers(len(volumes) - 1)), int(rng.integers(1, at.count - 1)))
+    cell = (int(rng.integers(len(volumes) - 1)), int(rng.integers(at.count)))
     expect = {"stack.incomplete": "fail"} | ({"series.incomplete": "warn"} if "PET" in dimension else {})
     return Made(_drop(volumes, {cell}, rows), expect, 1, note=dimension)
 
@@ -224,7 +224,7 @@ def lost_both(rng: Generator) -> Made:
     dimension, at, volumes = repeated(rng, least=3)
     rows = numbered(rng, volumes)
     place = int(rng.integers(2, at.count - 2))
-    other = int(rng.choice([one for one in range(1, at.count - 1) if one != place]))
+    other = int(rng.choice([one for one in range(at.count) if one != place]))
     cells = {(volume, place) for volume in range(len(volumes))} | {(int(rng.integers(len(volumes) - 1)), other)}
     expect = {"slices.missing": "fail", "stack.incomplete": "fail"} | ({"series.incomplete": "warn"} if "PET" in dimension else {})
     return Made(_drop(volumes, cells, rows), expect, 1, note=dimension)

@@ -13,6 +13,8 @@ from qc.study import Series, Study
 CODES = {
     "series.incomplete": "The headers announce more images than arrived. Compare with the scanner's own count and send the series again "
     "where it differs.",
+    "stack.dimension_index": "The object does not number its frames without gaps or doubles, so software that sorts by these numbers shows "
+    "them in a wrong order. Tell the vendor; the slice positions hold.",
     "series.numbers": "The image numbers leave room for more images, the slice positions do not show a gap. Many scanners number like this; "
     "compare with the scanner's count if the series looks short.",
 }
@@ -48,7 +50,10 @@ def completeness(series: Series, params: NoParameters) -> Iterator[Result]:
         text = f"{first.received} of {first.expected} {first.unit} arrived ({first.source}){missing}"
         details = {**asdict(first), "counts": [asdict(count) for count in short[1:]]}
         yield Finding("series.incomplete", Status.WARN, text, series.subject(), details)
-    elif series.klass in ("image", "stack_4d") and series.modality in ("CT", "MR", "PT"):
+    faulty = counts.faulty_index(series)
+    if faulty is not None:
+        yield Finding("stack.dimension_index", Status.WARN, faulty[0], series.subject(), faulty[1])
+    if not short and series.klass in ("image", "stack_4d") and series.modality in ("CT", "MR", "PT"):
         loose = None if counts.irregular(counted) else counts.loose_numbers(series)
         if loose is not None:
             text, numbers = loose

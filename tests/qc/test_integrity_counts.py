@@ -91,18 +91,19 @@ class TestConcatenation:
         assert told(numbered(self.part(1, 0) + self.part(4, 0))) == (4, 2, (2, 3))
 
 
-def test_a_hole_in_the_numbers_of_mosaics():
+def test_mosaics_a_volume_lost_and_one_of_fewer_slices():
     from qc.study import Frame
 
-    def made(lost):
+    def made(lost, short=None):
         one = series(numbered(rows([0.0] * 12, "MR", ImageType=("ORIGINAL", "PRIMARY", "M", "MOSAIC"))))
         one.instances = [instance for instance in one.instances if instance.number != lost]
         for instance in one.instances:
-            instance.frames = [Frame(instance, n, {}, divmod(n, 2)) for n in range(4)]
+            instance.frames = [Frame(instance, n, {}, divmod(n, 2)) for n in range(3 if instance.number == short else 4)]
         return one
 
     assert told(made(None)) is None
     assert told(made(7)) == (12, 11, (7,))
+    assert told(made(None, short=5)) == (4, 3, (5,))
 
 
 class TestDecimated:
@@ -232,3 +233,31 @@ def test_counts_of_the_study_in_the_headers():
     one = series(numbered(rows(PLACES, NumberOfStudyRelatedInstances=12, NumberOfStudyRelatedSeries=1)))
     (found,) = completeness_study.spec.run(Study("1.2.3", [one]), None)
     assert (found.code, found.status.value, found.details["expected"], found.details["received"]) == ("study.incomplete", "warn", 12, 10)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"InStackPositionNumber": 10**15},
+        {"NumberOfTemporalPositions": 10**15, "TemporalPositionIdentifier": 3},
+        {
+            "ConcatenationUID": "1.9",
+            "InConcatenationNumber": (1, 2),
+            "InConcatenationTotalNumber": "x",
+            "ConcatenationFrameOffsetNumber": None,
+        },
+        {"ConcatenationUID": "1.9", "InConcatenationNumber": 10**15},
+        {"ImagePositionPatient": (0.0, 0.0, 1e300)},
+        {"ImagePositionPatient": (0.0, None, 1.0)},
+        {"DimensionIndexValues": "x", "SpacingBetweenSlices": (1.0, 2.0), "SliceThickness": 0.0},
+    ],
+)
+def test_a_header_may_hold_anything(tags):
+    """Neither an exception nor a list as long as a number in a header says."""
+    for objects in (False, True):
+        made = numbered(rows(PLACES, "MR"))
+        made[-1]["InstanceNumber"] = 10**15
+        for row in made[::2] if "ImagePositionPatient" in tags else made:
+            row.update(tags)
+        for one in findings(made, objects=objects):
+            assert len(str(one.details)) < 5000

@@ -181,6 +181,14 @@ class TestEnhanced:
         (found,) = findings(made, objects=True)
         assert (found.code, found.details["missing"]) == ("series.incomplete", (1, 2))
 
+    def test_two_frames_with_one_index(self):
+        made = self.frames()
+        made[3]["DimensionIndexValues"] = made[4]["DimensionIndexValues"]
+        made[9].pop("DimensionIndexValues")
+        made[10]["DimensionIndexValues"] = (1, 2)
+        (found,) = [one for one in findings(made, objects=True) if one.code == "stack.dimension_index"]
+        assert (found.status.value, dict(found.details)) == ("warn", {"absent": 2, "repeated": 1})
+
 
 class TestBeds:
     def bed(self, number, start, **tags):
