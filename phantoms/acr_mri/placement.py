@@ -9,7 +9,10 @@ import numpy as np
 from phantoms.acr_mri.locate import Located
 from phantoms.acr_mri.plan import SLOT_MM
 from qc.errors import Unmeasurable
+from qc.measure.air import corner_air, mean_square
+from qc.measure.noise import immerkaer
 from qc.measure.profile import Placement
+from qc.measure.roi import inside_disc
 
 
 @dataclass(frozen=True)
@@ -77,3 +80,32 @@ def placement(located: Located, number: int, roll: float | None = None, center_p
     found = roll if roll is not None else (roll_deg(located) or 0.0)
     center = center_px if center_px is not None else located.outline(number).center
     return Placement(center, located.spacing_mm, found)
+
+
+def noise_square(located: Located, number: int) -> float | None:
+    """Return the mean square of the noise in a slice: of the air in the corners, or of the water where that is more; None if unknown.
+
+    The water tells where the air was masked or the image was weighted after reconstruction.
+    """
+
+    def make() -> float | None:
+        image, edge = located.slice(number), located.outline(number)
+        air = mean_square(image, corner_air(image.shape, edge.center, edge.radius_mm, located.spacing_mm))
+        water = 2 * noise_in_water(located) ** 2
+        return max(air, water) if air is not None else water
+
+    found: float | None = located.kept(f"noise_square{number}", make)
+    return found
+
+
+def noise_in_water(located: Located) -> float:
+    """Return the noise SD in the water of slice 7 (or 6, where 7 is missing), from differences of neighbouring pixels."""
+
+    def make() -> float:
+        number = 7 if located.slices[6] is not None else 6
+        image, edge = located.slice(number), located.outline(number)
+        inside = inside_disc(image.shape, edge.center, 0.8 * edge.radius_mm, located.spacing_mm)
+        return immerkaer(image, inside)
+
+    found: float = located.kept("noise_in_water", make)
+    return found

@@ -9,7 +9,7 @@ import numpy as np
 
 from phantoms.acr_mri.byhand import SetByHand, attempted
 from phantoms.acr_mri.locate import Located, locate
-from phantoms.acr_mri.placement import placement, slot
+from phantoms.acr_mri.placement import noise_square, placement, slot
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
 from qc.measure.profile import Placement, Plateau, plateau
@@ -35,7 +35,7 @@ class ThicknessParameters(SetByHand):
     largest_ratio
         Longer over shorter ramp beyond which the phantom is tilted too much (2 is a tilt of 2 degrees).
     largest_disagreement_mm
-        Fit and direct crossing further apart than this (and than 4 standard uncertainties): no value is given.
+        Half level and fitted trapezoid further apart than this (and than 4 standard uncertainties): no value is given.
     """
 
     largest_ratio: float = 2.0
@@ -62,9 +62,9 @@ class ThicknessParameters(SetByHand):
 def thickness(series: Series, pixels: PixelAccess, params: ThicknessParameters) -> Iterator[Result]:
     """Thickness = 0.2 L1 L2 / (L1 + L2) from the half-level lengths of the two ramps (slope 1:10).
 
-    A stretch with sloping ends is fitted to the squared signal of each ramp (squared, less its value in the dark slot, it is free
-    of the bias that noise gives to a magnitude). ``details`` hold both lengths, and the thickness from the direct crossings of the half level
-    as the second estimate.
+    The level lies halfway between the middle of each ramp and the dark slot. All is done on the squared signal, from which the mean square of
+    the noise can be taken away exactly; what the slot has beyond noise (ringing, plastic that gives signal) counts as ground. ``details`` hold both lengths, and as the second estimate the thickness from
+    a trapezoid fitted to each whole profile.
 
     Worked number: lengths of 42.50 and 60.68 mm, which a tilt of 1 degree makes of 50 and 50, give 4.9985 mm.
     """
@@ -95,14 +95,14 @@ def ramp_profiles(located: Located, number: int, place: Placement, middle_mm: fl
     return x, profiles
 
 
-def measured_ramp(x: Floats, squared: Floats) -> Plateau | None:
+def measured_ramp(x: Floats, squared: Floats, noise2: float | None) -> Plateau | None:
     """Measure one ramp: first with the dark ends of the slot as ground, then with everything outside the ramp."""
     dark = np.abs(x) > 0.8 * np.abs(x).max()
     found = None
     for _ in range(2):
         if dark.sum() < 8:
             break
-        found = plateau(x, squared, dark, 10 * NOMINAL_MM, correlated=1.5)
+        found = plateau(x, squared, dark, 10 * NOMINAL_MM, 1.5, noise2)
         if found is None:
             return None
         dark = np.abs(x - found.center) > found.length / 2 + found.edge / 2 + 5.0
@@ -114,7 +114,8 @@ def _thickness(series: Series, located: Located, region: str, params: ThicknessP
     place = placement(located, number, params.roll_deg, params.center_px)
     middle = slot(located).y_mm
     x, profiles = ramp_profiles(located, number, place, middle)
-    ramps = {name: measured_ramp(x, profile) for name, profile in profiles.items()}
+    noise2 = noise_square(located, number)
+    ramps = {name: measured_ramp(x, profile, noise2) for name, profile in profiles.items()}
     upper, lower = ramps["upper"], ramps["lower"]
     if upper is None or lower is None:
         raise Unmeasurable("ramps_not_visible", "the ramps do not rise out of the noise of the slot")
@@ -129,10 +130,10 @@ def _thickness(series: Series, located: Located, region: str, params: ThicknessP
     value = formula(upper.length, lower.length)
     total = upper.length + lower.length
     uncertainty = 0.2 * float(np.hypot((lower.length / total) ** 2 * upper.uncertainty, (upper.length / total) ** 2 * lower.uncertainty))
-    second = formula(upper.crossing, lower.crossing) if upper.crossing and lower.crossing else None
-    if second is not None and abs(second - value) > max(params.largest_disagreement_mm, 4 * uncertainty):
+    second = formula(upper.fitted, lower.fitted)
+    if abs(second - value) > max(params.largest_disagreement_mm, 4 * uncertainty):
         raise Unmeasurable(
-            "estimators_disagree", f"the fit gives {value:.2f} mm, the half-level crossings {second:.2f} mm", **facts, fit=value, crossings=second
+            "estimators_disagree", f"half levels give {value:.2f} mm, a fitted trapezoid {second:.2f} mm", **facts, half_level=value, fitted=second
         )
     if not 0.2 * NOMINAL_MM <= value <= 3 * NOMINAL_MM:
         raise Unmeasurable("thickness_implausible", f"the ramps give {value:.1f} mm", **facts)
@@ -142,7 +143,7 @@ def _thickness(series: Series, located: Located, region: str, params: ThicknessP
         region,
         uncertainty=uncertainty,
         evidence=_shown(located, number, place, middle, x, profiles, {"upper": upper, "lower": lower}, value),
-        crossings=second,
+        fitted=second,
         tilt_deg=_tilt_deg(upper.length, lower.length),
         roll_deg=place.roll_deg,
         image=located.frame(number).label,
@@ -178,7 +179,7 @@ def _shown(
     shown = picture(image, title, tuple(shapes), located.spacing_mm, window=(0.0, 1.5 * bright))
     curves = {}
     for name, ramp in ramps.items():
-        signal = np.sqrt(np.clip(profiles[name] - ramp.baseline, 0.0, None)) / ramp.height
+        signal = np.sqrt(profiles[name]) / ramp.height
         curves[name] = (x.tolist(), signal.tolist())
     curve = CurveEvidence(title, curves, "mm along the slot", "signal / plateau", {f"{n} {s}": r.center + k * r.length / 2 for n, r in ramps.items() for s, k in (("start", -1), ("end", 1))})
     return shown, curve

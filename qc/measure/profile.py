@@ -62,20 +62,37 @@ def trapezoid(x: Floats, center: float, length: float, edge: float) -> Floats:
 
 @dataclass(frozen=True)
 class Plateau:
-    """A bright stretch of a profile: half-level length and centre in mm, with what the direct crossings give beside the fit."""
+    """A bright stretch of a profile.
+
+    Attributes
+    ----------
+    length, uncertainty, center
+        At half of the central signal, mm.
+    fitted
+        Half-level length of the trapezoid that fits best, the second estimate, mm.
+    edge
+        Length of its slopes, mm.
+    height, ground
+        Signal of the middle, and of the dark ground, both freed from noise.
+    """
 
     length: float
     uncertainty: float
     center: float
+    fitted: float
     edge: float
     height: float
-    crossing: float | None
-    baseline: float
-    residual: float
+    ground: float
 
 
-def plateau(x: Floats, squared: Floats, dark: NDArray[np.bool_], expected_mm: float, correlated: float = 1.0) -> Plateau | None:
+def plateau(
+    x: Floats, squared: Floats, dark: NDArray[np.bool_], expected_mm: float, correlated: float = 1.0, noise2: float | None = None
+) -> Plateau | None:
     """Measure a bright stretch with sloping ends (a thickness ramp) on a dark ground.
+
+    A trapezoid is fitted first. Its ends say where to look: there a parabola through the squared signal, exact for a
+    straight slope, gives the place where the signal is half of that of the middle of the stretch. The shape of the whole profile does not
+    enter.
 
     Parameters
     ----------
@@ -89,6 +106,9 @@ def plateau(x: Floats, squared: Floats, dark: NDArray[np.bool_], expected_mm: fl
         First guess of the length.
     correlated
         Samples that carry the information of one.
+    noise2
+        Mean square of the noise where it is known (from air): what the dark ground has beyond it (significantly, 4 standard errors) is signal,
+        and half level lies halfway between it and the bright signal. None: the ground is all noise.
 
     Returns
     -------
@@ -107,38 +127,58 @@ def plateau(x: Floats, squared: Floats, dark: NDArray[np.bool_], expected_mm: fl
     middle = float(np.average(x, weights=np.clip(signal, 0, None) * (smooth > 0.25 * peak)))
     guess = np.array([middle, min(max(float(x[above[-1]] - x[above[0]]), 3.0), 2 * expected_mm), 10.0, np.sqrt(peak)])
 
-    def model(p: Floats) -> Floats:
-        return np.asarray((p[3] * trapezoid(x, p[0], abs(p[1]), abs(p[2]))) ** 2)
+    excess = baseline - noise2 if noise2 is not None else 0.0
+    if excess <= 4 * float(squared[dark].std()) / np.sqrt(dark.sum() / correlated):
+        excess = 0.0
+    ground = float(np.sqrt(excess))
 
+    def model(p: Floats) -> Floats:
+        return np.asarray((ground + p[3] * trapezoid(x, p[0], abs(p[1]), abs(p[2]))) ** 2 - excess)
+
+    guess[3] = np.sqrt(peak + excess) - ground
     fit = least_squares(model, signal, guess, np.array([1.0, 1.0, 1.0, guess[3]]), correlated)
-    height = abs(float(fit.values[3]))
+    center, fitted, edge = float(fit.values[0]), abs(float(fit.values[1])), abs(float(fit.values[2]))
+    inner = np.abs(x - center) <= max(0.25 * (fitted - edge), 3.0)
+    if inner.sum() < 3:
+        return None
+    height2 = float(signal[inner].mean())
+    if height2 <= 0:
+        return None
+    bright = float(np.sqrt(height2 + excess))
+    level = ((bright + ground) / 2) ** 2 - excess  # in the squared signal less the whole ground
+    reach = float(np.clip(0.4 * edge, 3.0, 8.0))
+    level_error = float(signal[inner].std()) / np.sqrt(inner.sum() / correlated)
+    ends = [_half_level(x, signal, center + side * fitted / 2, reach, side, level, level_error, correlated) for side in (-1, 1)]
+    if ends[0] is None or ends[1] is None:
+        return None
+    (start, start_error), (stop, stop_error) = ends[0], ends[1]
     return Plateau(
-        abs(float(fit.values[1])),
-        float(fit.uncertainties[1]),
-        float(fit.values[0]),
-        abs(float(fit.values[2])),
-        height,
-        _crossing_length(x, smooth, float(fit.values[0]), 0.25 * height**2),
-        baseline,
-        fit.residual,
+        stop - start, float(np.hypot(start_error, stop_error)), (start + stop) / 2, fitted, edge, bright, ground
     )
 
 
-def _crossing_length(x: Floats, squared: Floats, center: float, level: float) -> float | None:
-    """Length between the outermost crossings of a level nearest to the centre on both sides, without any model."""
-    middle = int(np.argmin(np.abs(x - center)))
-    if squared[middle] <= level:
+def _half_level(
+    x: Floats, signal: Floats, near: float, reach: float, side: int, level: float, level_error: float, correlated: float
+) -> tuple[float, float] | None:
+    """Return where a parabola through the squared signal meets a level, and the standard uncertainty of that place."""
+    use = np.abs(x - near) <= reach
+    if use.sum() < 5:
         return None
-    ends = []
-    for direction in (1, -1):
-        part, places = (squared[middle:], x[middle:]) if direction == 1 else (squared[middle::-1], x[middle::-1])
-        below = np.flatnonzero(part < level)
-        if len(below) == 0:
-            return None
-        at = int(below[0])
-        drop = part[at - 1] - part[at]
-        ends.append(float(places[at - 1] + (places[at] - places[at - 1]) * (part[at - 1] - level) / (drop if drop > 0 else 1.0)))
-    return ends[0] - ends[1]
+    basis = np.stack([np.ones(use.sum()), x[use] - near, (x[use] - near) ** 2], axis=1)
+    solution = np.linalg.lstsq(basis, signal[use], rcond=None)[0]
+    off = signal[use] - basis @ solution
+    variance = float(off @ off) / max(1, use.sum() - 3) * correlated
+    a, b, c = solution[2], solution[1], solution[0] - level
+    root = b * b - 4 * a * c
+    if root < 0:
+        return None
+    slope = -side * np.sqrt(root)  # the signal falls outwards
+    at = (-b + slope) / (2 * a) if abs(a) > 1e-12 * abs(b) else -c / b
+    if not abs(at) <= 1.5 * reach or slope == 0:
+        return None
+    powers = np.array([1.0, at, at * at])
+    spread = float(powers @ np.linalg.inv(basis.T @ basis) @ powers) * variance
+    return near + float(at), float(np.sqrt(spread + (0.25 * level_error) ** 2) / abs(slope))
 
 
 @dataclass(frozen=True)
