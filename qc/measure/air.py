@@ -13,14 +13,13 @@ def corner_air(
 ) -> NDArray[np.bool_]:
     """Return the air in the four corners, clear of the object, of its ghosts beside and above it, and of the border of the image.
 
-    A pixel is out where its row or its column crosses the object widened by a margin (there ghosts lie), and within 3 % of the border.
+    A pixel is out where its row or its column crosses the object (there ghosts lie), and within 3 % of the border.
     """
     rows = np.abs(np.arange(shape[0]) - center[0]) * spacing_mm[0]
     columns = np.abs(np.arange(shape[1]) - center[1]) * spacing_mm[1]
     border = [max(2, int(0.03 * side)) for side in shape[:2]]
     reach = radius_mm + margin_mm
-    # columns and rows clear of the middle of the object only: the corners would be empty where the field of view is tight
-    aside = 0.75 * radius_mm
+    aside = radius_mm + 2.0
     far = (np.hypot(rows[:, None], columns[None, :]) > reach) & (rows[:, None] > aside) & (columns[None, :] > aside)
     far[: border[0]], far[shape[0] - border[0] :] = False, False
     far[:, : border[1]], far[:, shape[1] - border[1] :] = False, False

@@ -255,3 +255,29 @@ def _seen_from(
     seen_angles = np.where(np.isfinite(seen_angles), seen_angles, angles)
     final, keep_final, rms = _fit(seen_angles, np.where(keep, seen_radii, 0.0), keep)
     return Outline(center, spacing_mm, seen_angles, seen_radii, keep_final, (float(final[0]), float(final[3]), float(final[4])), rms, cut)
+
+
+def edge_profile(image: Floats, edge: Outline, angles_deg: Floats, reach_mm: float = 6.0, bin_mm: float = 0.25) -> tuple[Floats, Floats]:
+    """Return the mean signal across the edge: distance from the fitted edge in mm (positive outside), and signal from 1 inside to 0.
+
+    The pixels themselves are averaged by distance, each divided by the signal inside the edge in its direction.
+
+    Parameters
+    ----------
+    angles_deg
+        Middle directions; pixels within half their spacing count.
+    """
+    from scipy import ndimage
+
+    steps = np.arange(-reach_mm, reach_mm + bin_mm / 2, bin_mm)
+    angles = np.deg2rad(angles_deg)[:, None]
+    radii = np.asarray(edge.radius_at(angles_deg))[:, None] + steps
+    rows = edge.center[0] - np.sin(angles) * radii / edge.spacing_mm[0]
+    columns = edge.center[1] + np.cos(angles) * radii / edge.spacing_mm[1]
+    values = ndimage.map_coordinates(image, [rows, columns], output=float, order=1, mode="nearest")
+    inner = values[:, steps < -0.5 * reach_mm].mean(axis=1)
+    outer = values[:, steps > 0.75 * reach_mm].mean(axis=1)
+    good = inner > 2 * np.abs(outer)
+    if not good.any():
+        return steps, np.zeros(len(steps))
+    return steps, np.asarray(((values - outer[:, None]) / (inner - outer)[:, None])[good].mean(axis=0))
