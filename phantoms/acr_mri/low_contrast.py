@@ -128,13 +128,15 @@ def _find_insert(located: Located, number: int, params: SpokesParameters) -> Ins
     u, v = x[inside] / RING_MM[0], y[inside] / RING_MM[0]
     surface = np.stack([u**i * v**j for i in range(5) for j in range(5 - i)], axis=1)
     values = part[inside]
-    use = np.ones(len(values), bool)
-    fitted = np.full(len(values), float(np.median(values)))
+    few = max(1, len(values) // 1500)  # a smooth surface needs no more points
+    some, points = surface[::few], values[::few]
+    use = np.ones(len(points), bool)
+    solution = np.zeros(surface.shape[1])
     for _ in range(3):  # the discs are few and bright; they must not lift the surface
-        solution = np.linalg.lstsq(surface[use], values[use], rcond=None)[0]
-        fitted = surface @ solution
-        off = values - fitted
+        solution = np.linalg.lstsq(some[use], points[use], rcond=None)[0]
+        off = points - some @ solution
         use = off <= 2 * 1.4826 * float(np.median(np.abs(off)))
+    fitted = surface @ solution
     flat = np.zeros(part.shape)
     flat[inside] = values / np.maximum(fitted, 1e-6) - 1
     answers = disc_answers(flat, inside, SPOKE_DIAMETERS_MM, located.spacing_mm)

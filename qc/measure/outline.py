@@ -257,24 +257,26 @@ def _seen_from(
     return Outline(center, spacing_mm, seen_angles, seen_radii, keep_final, (float(final[0]), float(final[3]), float(final[4])), rms, cut)
 
 
-def edge_profile(image: Floats, edge: Outline, angles_deg: Floats, reach_mm: float = 6.0, bin_mm: float = 0.25) -> tuple[Floats, Floats]:
+def edge_profile(image: Floats, edge: Outline, angles_deg: Floats, reach_mm: float = 6.0, step_mm: float = 0.25, order: int = 1) -> tuple[Floats, Floats]:
     """Return the mean signal across the edge: distance from the fitted edge in mm (positive outside), and signal from 1 inside to 0.
 
-    The pixels themselves are averaged by distance, each divided by the signal inside the edge in its direction.
+    Profiles along rays, each divided by the signal inside the edge in its direction, averaged.
 
     Parameters
     ----------
     angles_deg
-        Middle directions; pixels within half their spacing count.
+        Directions of the rays. The pixel grid averages out over some 20 degrees of the edge.
+    order
+        Of the interpolation.
     """
     from scipy import ndimage
 
-    steps = np.arange(-reach_mm, reach_mm + bin_mm / 2, bin_mm)
+    steps = np.arange(-reach_mm, reach_mm + step_mm / 2, step_mm)
     angles = np.deg2rad(angles_deg)[:, None]
     radii = np.asarray(edge.radius_at(angles_deg))[:, None] + steps
     rows = edge.center[0] - np.sin(angles) * radii / edge.spacing_mm[0]
     columns = edge.center[1] + np.cos(angles) * radii / edge.spacing_mm[1]
-    values = ndimage.map_coordinates(image, [rows, columns], output=float, order=1, mode="nearest")
+    values = ndimage.map_coordinates(image, [rows, columns], output=float, order=order, mode="nearest")
     inner = values[:, steps < -0.5 * reach_mm].mean(axis=1)
     outer = values[:, steps > 0.75 * reach_mm].mean(axis=1)
     good = inner > 2 * np.abs(outer)
