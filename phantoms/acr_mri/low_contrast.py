@@ -84,9 +84,23 @@ def spokes(series: Series, pixels: PixelAccess, params: SpokesParameters) -> Ite
                 yield measured
         region = located.named("total")
         if whole:
-            yield SPOKES.value(total, series.subject(), region, threshold=params.threshold, turn_deg=turn, **params.recorded())
+            facts = {"threshold": params.threshold, "turn_deg": turn, "contrast": contrast(located)}
+            yield SPOKES.value(total, series.subject(), region, **facts, **params.recorded())
         else:
             yield SPOKES.missing("slice_missing", series.subject(), region, message="not all of slices 8 to 11 could be scored")
+
+
+def contrast(located: Located) -> str | None:
+    """Return ``T1``, ``T2`` or ``PD`` from echo and repetition time, as the limits ask for it; None where the header does not tell."""
+    frame = next(frame for frame in located.frames if frame is not None)
+    echo, repetition = frame.get("EchoTime") or frame.get("EffectiveEchoTime"), frame.get("RepetitionTime")
+    if not isinstance(repetition, (int, float)):
+        return None
+    if repetition <= 1000:
+        return "T1"
+    if not isinstance(echo, (int, float)):
+        return None
+    return "T2" if echo >= 60 else "PD"
 
 
 @dataclass(frozen=True, eq=False)

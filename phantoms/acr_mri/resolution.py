@@ -100,18 +100,16 @@ def _shift(located: Located, place: Placement, reach: float) -> tuple[float, flo
     for diameter, first_x in located.size.holes:
         pitch = 2 * diameter
         for corner_x, corner_y in ((first_x, FIRST_HOLE_Y), (first_x + 3.3 * pitch, FIRST_HOLE_Y + 3 * pitch)):
-            # a patch is bright inside and dark round it
             side = 3.15 * pitch + diameter
             axis = np.arange(-reach - 2.0, side + reach + 2.0, 0.5) - diameter / 2
             values = place.sample(located.slice(1), corner_x + axis, corner_y + axis)
-            inside = (axis >= -diameter / 2) & (axis <= side - diameter / 2)
-            weight = np.outer(inside, inside) - inside.sum() ** 2 / len(axis) ** 2
-            steps = np.round(x / 0.5).astype(int)
-            scale = float(np.nanmax(values)) or 1.0
-            for row, down in enumerate(steps):
-                for column, right in enumerate(steps):
-                    moved = np.roll(np.roll(values, -down, axis=0), -right, axis=1)
-                    total[row, column] += float(np.nansum(moved * weight)) / scale
+            summed = np.pad(np.nan_to_num(values), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+            start = int(np.argmax(axis >= -diameter / 2 - 1e-9))
+            wide = int(np.floor(side / 0.5)) + 1
+            first = start + np.round(x / 0.5).astype(int)
+            low, high = first, first + wide
+            boxes = summed[np.ix_(high, high)] - summed[np.ix_(low, high)] - summed[np.ix_(high, low)] + summed[np.ix_(low, low)]
+            total += boxes / (float(np.nanmax(values)) or 1.0)
     row, column = np.unravel_index(int(total.argmax()), total.shape)
     return float(x[column]), float(x[row])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,16 @@ def zipper(image: Floats, air: NDArray[np.bool_], axis: int, least_z: float = 6.
     return best
 
 
+@lru_cache(maxsize=8)
+def _rings(height: int, width: int) -> tuple[Floats, Floats, NDArray[np.intp], NDArray[np.intp]]:
+    """Return the frequencies of k-space, its cells in order of their distance from the middle, and where each ring starts."""
+    rows = np.fft.fftfreq(height)[:, None]
+    columns = np.fft.rfftfreq(width)[None, :]
+    ring = np.round(np.hypot(rows, columns) * 100).astype(int)
+    order = np.argsort(ring, axis=None, kind="stable")
+    return rows, columns, order, np.searchsorted(ring.ravel()[order], np.arange(10, 51))
+
+
 def spikes(image: Floats, least: float = 12.0) -> list[tuple[float, float, float]]:
     """Find isolated bright cells of k-space (herringbone): (cycles per column, cycles per row, height over the ring's spread).
 
@@ -69,12 +80,8 @@ def spikes(image: Floats, least: float = 12.0) -> list[tuple[float, float, float
     """
     window = np.outer(np.hanning(image.shape[0]), np.hanning(image.shape[1]))
     power = np.log(np.abs(np.fft.rfft2((np.asarray(image, float) - float(np.mean(image))) * window)) + 1e-9)
-    rows = np.fft.fftfreq(image.shape[0])[:, None]
-    columns = np.fft.rfftfreq(image.shape[1])[None, :]
-    ring = np.round(np.hypot(rows, columns) * 100).astype(int)
+    rows, columns, order, bounds = _rings(image.shape[0], image.shape[1])
     found: list[tuple[float, float, float]] = []
-    order = np.argsort(ring, axis=None, kind="stable")
-    bounds = np.searchsorted(ring.ravel()[order], np.arange(10, 51))
     flat = power.ravel()
     for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
         cells = order[start:stop]

@@ -221,16 +221,17 @@ def outline(image: Floats, spacing_mm: tuple[float, float], blocked_deg: tuple[f
     if start is None:
         return None
     center, radius, bright = start
-    angles = np.arange(0.0, 360.0, STEP_DEG)
+    angles = np.arange(0.0, 360.0, STEP_DEG if order > 1 else 2 * STEP_DEG)
+    fewest = len(angles) // 3
     for turn in range(2):
         radii, cut = edge_radii(image, center, radius, bright, spacing_mm, angles, order if turn else 1)
         usable = np.isfinite(radii)
         if blocked_deg is not None:
             usable &= np.abs((angles - blocked_deg[0] + 180) % 360 - 180) > blocked_deg[1]
-        if usable.sum() < 60:
+        if usable.sum() < fewest:
             return None
         solution, keep, rms = _fit(angles, np.where(usable, radii, 0.0), usable)
-        if keep.sum() < 60:
+        if keep.sum() < fewest:
             return None
         moved = (-solution[2] / spacing_mm[0], solution[1] / spacing_mm[1])
         center = (center[0] + float(moved[0]), center[1] + float(moved[1]))
