@@ -22,7 +22,7 @@ from qc.study import Series
 SOURCE = "ACR Large and Medium Phantom Test Guidance 10/19/2022, slice thickness accuracy"
 THICKNESS = Metric("acr_mri.thickness", "mm", "Slice thickness", "target", SOURCE)
 
-RAMP_ROWS_MM = {"upper": (-4.2, -0.9), "lower": (0.9, 4.2)}  # from the middle of the slot: clear of its walls and of the other ramp
+RAMP_MIDDLE_MM = {"upper": -2.5, "lower": 2.5}  # from the middle of the slot
 NOMINAL_MM = 5.0
 
 
@@ -89,7 +89,12 @@ def ramp_profiles(located: Located, number: int, place: Placement, middle_mm: fl
     x = np.arange(-half, half, dx)
     squared = np.asarray(located.slice(number), float) ** 2
     profiles = {}
-    for name, (top, bottom) in RAMP_ROWS_MM.items():
+    # rows whose pixels reach into the other ramp or the walls of the slot would mix signals of other heights
+    # (a sample sees its neighbours by interpolation, each of them its own height, and half a mm of blur)
+    inner = min(max(0.9, 1.5 * dy - 0.25), 1.9)
+    outer = max(min(4.2, 5.0 - 1.5 * dy), inner + 1.0)
+    for name, side in (("upper", -1.0), ("lower", 1.0)):
+        top, bottom = sorted((side * inner, side * outer))
         y = np.linspace(top, bottom, max(4, int((bottom - top) / dy * 2))) + middle_mm
         profiles[name] = np.nanmean(place.sample(squared, x, y), axis=0)
     return x, profiles
@@ -97,7 +102,10 @@ def ramp_profiles(located: Located, number: int, place: Placement, middle_mm: fl
 
 def measured_ramp(x: Floats, squared: Floats, noise2: float | None) -> Plateau | None:
     """Measure one ramp: first with the dark ends of the slot as ground, then with everything outside the ramp."""
-    dark = np.abs(x) > 0.8 * np.abs(x).max()
+    ends = [x < 0.8 * x.min(), x > 0.8 * x.max()]
+    # a displaced slice moves the ramps towards one end: then only the other end is ground
+    levels = [float(squared[end].mean()) for end in ends]
+    dark = ends[0] | ends[1] if max(levels) <= 2 * min(levels) else ends[int(np.argmin(levels))]
     found = None
     for _ in range(2):
         if dark.sum() < 8:
@@ -170,7 +178,7 @@ def _shown(
 ) -> tuple[Evidence, ...]:
     shapes = []
     for name, ramp in ramps.items():
-        y = float(np.mean(RAMP_ROWS_MM[name])) + middle
+        y = RAMP_MIDDLE_MM[name] + middle
         ends = tuple(place.point(ramp.center + side * ramp.length / 2, y) for side in (-1, 1))
         shapes.append(Shape("line", ends, f"{name} {ramp.length:.1f} mm"))
     image = located.slice(number)
