@@ -114,7 +114,10 @@ class CriteriaSet:
         ----------
         facts
             What limits may depend on: ``modality``, ``class``, ``field_strength_t``, ``kvp``, ``manufacturer``, ``device`` ...
+            Beside them the measurement's own ``details`` count (the phantom a localizer shows, the contrast of a series), so that
+            stored measurements can be judged again.
         """
+        facts = {**measurement.details, **facts}
         criterion = next((one for one in self.criteria if one.holds_for(measurement, facts)), None)
         if measurement.value is None:
             nothing = (measurement.reason or "").startswith("nothing_")

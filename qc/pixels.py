@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -275,6 +275,7 @@ class PixelAccess:
     def __init__(self, decoder: Decoder, limits: dicom.Limits, max_volume_mb: int = 1024) -> None:
         self.decoder, self.limits, self.max_volume_mb = decoder, limits, max_volume_mb
         self._kept: dict[int, tuple[Series, Volume]] = {}
+        self._shared: dict[tuple[int, str], tuple[Series, Any]] = {}
 
     def frames(self, series: Series) -> Iterator[FramePixels | Unreadable]:
         """Yield every frame of the series, in the order of `Series.frames`."""
@@ -301,9 +302,20 @@ class PixelAccess:
         self._kept[id(series)] = (series, volume)
         return volume
 
+    def shared(self, series: Series, key: str, make: Callable[[], Any]) -> Any:
+        """Return what several checks of a series need, made once; kept until `forget`.
+
+        What `make` returns must not be changed by anyone. What it raises is not kept.
+        """
+        slot = (id(series), key)
+        if slot not in self._shared:
+            self._shared[slot] = (series, make())
+        return self._shared[slot][1]
+
     def forget(self) -> None:
-        """Drop kept volumes."""
+        """Drop kept volumes and what was made from them."""
         self._kept.clear()
+        self._shared.clear()
 
     def _load(self, series: Series) -> Volume:
         rows = [frame for frame in series.frames if frame.instance.layout is not None]

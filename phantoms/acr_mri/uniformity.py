@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phantoms.acr_mri.locate import Disc, Located, locate, outline
+from phantoms.acr_mri.locate import Located, locate
 from qc.check import Applies, Example, check
+from qc.errors import Unmeasurable
 from qc.measure import uniformity as measure
 from qc.measure.noise import immerkaer
+from qc.measure.outline import Outline
 from qc.measure.roi import inside_disc
 from qc.picture import circle, picture
 from qc.pixels import PixelAccess
@@ -73,15 +75,11 @@ def piu(series: Series, pixels: PixelAccess, params: PiuParameters) -> Iterator[
 
 
 def _one(series: Series, located: Located, params: PiuParameters) -> Measurement:
-    image, spacing = located.slice(7), located.spacing_mm
-    frame = located.frames[6]
-    region = "" if located.echo is None else f"te{located.echo:g}"
-    subject = series.subject()
-    disc = outline(image, spacing)
-    if disc is None:
-        return PIU.missing("phantom_not_found", subject, region, image=frame.label)
-    if abs(2 * disc.radius_mm - located.size.diameter_mm) > 10:
-        return PIU.missing("diameter_implausible", subject, region, diameter_mm=2 * disc.radius_mm)
+    spacing, region, subject = located.spacing_mm, located.region, series.subject()
+    try:
+        image, frame, disc = located.slice(7), located.frame(7), located.outline(7)
+    except Unmeasurable as error:
+        return PIU.missing(error.reason, subject, region, message=error.message, **error.facts)
     void = measure.void_mask(image, disc.center, disc.radius_mm, spacing, params.void_margin_mm)
     forbidden = measure.widened(void, measure.SMALL_RADIUS_MM, spacing)
     means = measure.small_disc_means(image, spacing)
@@ -123,7 +121,7 @@ def _one(series: Series, located: Located, params: PiuParameters) -> Measurement
     )
 
 
-def _placement(means: np.ndarray, disc: Disc, located: Located, forbidden: np.ndarray, percent: float, shift_mm: float) -> float:
+def _placement(means: np.ndarray, disc: Outline, located: Located, forbidden: np.ndarray, percent: float, shift_mm: float) -> float:
     """Largest change of the result when the large region moves by `shift_mm` up, down, left or right."""
     dy, dx = located.spacing_mm
     moved = []

@@ -10,6 +10,7 @@ from phantoms.synthetic import acr_drawing as drawing
 from phantoms.synthetic.acr_drawing import LARGE, MEDIUM, Phantom
 from phantoms.synthetic.degrade import ghost, magnitude_noise, shade, through_psf
 from phantoms.synthetic.dicomize import ImageSpec, SeriesSpec, StudySpec, classic, place_stack
+from phantoms.synthetic.multiframe import enhanced
 from phantoms.synthetic.recipe import Job, Synthetic, recipe
 from phantoms.synthetic.scanners import phantom_patient
 from phantoms.synthetic.shapes import Grid, Image, box, disc
@@ -34,8 +35,8 @@ def acr_mri(
     job: Job,
     phantom: Phantom,
     *,
-    matrix: int = 256,
-    fov_mm: float = 250.0,
+    matrix: int | tuple[int, int] = 256,
+    fov_mm: float | tuple[float, float] = 250.0,
     amplitude: float = 1500.0,
     snr: float = 150.0,
     coils: int = 1,
@@ -52,6 +53,8 @@ def acr_mri(
     stretch: tuple[float, float] = (1.0, 1.0),
     offset_mm: tuple[float, float] = (0.0, 0.0),
     rotation_deg: float = 0.0,
+    only_slices: tuple[int, ...] = tuple(range(1, 12)),
+    multiframe: bool = False,
     echo_times_ms: tuple[float, ...] = (20.0,),
     slice_location: str = "position",
     reverse: bool = False,
@@ -62,7 +65,7 @@ def acr_mri(
     Parameters
     ----------
     matrix, fov_mm
-        Square image.
+        One number or (rows, columns); (along the columns, along the rows) in mm.
     amplitude, snr, coils
         Signal of the water, over the standard deviation of the noise in one channel of one coil; ``inf`` for no noise.
     field_strength_t
@@ -72,7 +75,8 @@ def acr_mri(
     blur_mm
         Standard deviation of the point spread function.
     thickness_mm, tilt_deg
-        Slice thickness that the ramps show, and tilt of slice 1 about the vertical axis.
+        Slice thickness that ramps and bars show, and tilt of all slices about the vertical axis: the ramps get unequal, and every
+        section is an ellipse, 1 / cos(tilt) longer in x.
     displacement_mm
         Of slice 1 and of slice 11; the right bar is then longer than the left by twice that.
     ghost_amplitude, ghost_axis
@@ -85,6 +89,10 @@ def acr_mri(
         Geometric distortion, factors in (x, y): every length is so much longer than it is.
     offset_mm, rotation_deg
         Place of the phantom in the image.
+    only_slices
+        Slices that are there; the others were lost.
+    multiframe
+        One enhanced multi-frame object in place of eleven images.
     echo_times_ms
         One image an echo at every position, all in one series.
     slice_location
@@ -95,8 +103,11 @@ def acr_mri(
         Put a sagittal localizer in a series of its own in front; it shows the end-to-end length.
     """
     study = job.study("MR15" if field_strength_t < 2 else "MR", "ACR MRI phantom", phantom_patient("ACR"))
-    grid = _grid(matrix, fov_mm, stretch, offset_mm, rotation_deg)
-    spacing = (fov_mm / matrix, fov_mm / matrix)
+    rows, columns = matrix if isinstance(matrix, tuple) else (matrix, matrix)
+    field = fov_mm if isinstance(fov_mm, tuple) else (fov_mm, fov_mm)
+    spacing = (field[0] / rows, field[1] / columns)
+    longer = 1.0 / np.cos(np.deg2rad(tilt_deg))
+    grid = _grid((rows, columns), spacing, (stretch[0] * longer, stretch[1]), offset_mm, rotation_deg)
     series = job.series(
         study,
         "MR",
@@ -107,9 +118,9 @@ def acr_mri(
         spacing_mm=spacing,
         thickness_mm=5.0,
         step_mm=STEP_MM,
-        header={"ReceiveCoilName": "HEAD", "ReconstructionDiameter": fov_mm},
+        header={"ReceiveCoilName": "HEAD", "ReconstructionDiameter": max(field)},
     )
-    positions = place_stack(series, (matrix, matrix), (np.arange(11) - 5) * STEP_MM)
+    positions = place_stack(series, (rows, columns), (np.arange(11) - 5) * STEP_MM)
 
     def signal(grid: Grid, number: int, **where: float) -> Image:
         water = drawing.draw(
@@ -123,22 +134,24 @@ def acr_mri(
     images = []
     for index in reversed(range(11)) if reverse else range(11):
         number = index + 1
+        if number not in only_slices:
+            continue
         displacement = {1: displacement_mm[0], 11: displacement_mm[1]}.get(number, 0.0)
         clean = through_psf(grid, lambda g, n=number, d=displacement: signal(g, n, displacement=d), blur_mm)
         for echo, te in enumerate(echo_times_ms):
             noisy = _noisy(job, clean * np.exp(-(te - echo_times_ms[0]) / 100.0), amplitude / snr, coils)
             header = {"EchoTime": te, "EchoNumbers": echo + 1} | _slice_location(slice_location, index)
             images.append(ImageSpec(noisy, positions[index], header, time_s=4.0 * len(images)))
-    datasets = classic(series, images)
+    datasets = [enhanced(series, images)] if multiframe else classic(series, images)
     if localizer:
-        datasets = _localizer(job, study, phantom, fov_mm, amplitude, snr, stretch) + datasets
+        datasets = _localizer(job, study, phantom, max(field), amplitude, snr, stretch) + datasets
 
     upper, lower = drawing.ramp_lengths(thickness_mm, tilt_deg)
     x_factor, y_factor = stretch
     truth = {
         "spacing_mm": spacing,
         "diameter_mm": phantom.diameter,
-        "diameter_x_mm": phantom.diameter * x_factor,
+        "diameter_x_mm": phantom.diameter * x_factor * longer,
         "diameter_y_mm": phantom.diameter * y_factor,
         "length_mm": phantom.length * y_factor,
         "centre_px": grid.to_pixels((0, 0))[0].tolist(),
@@ -160,10 +173,11 @@ def acr_mri(
     return Synthetic(datasets, truth)
 
 
-def _grid(matrix: int, fov_mm: float, stretch: tuple[float, float], offset_mm: tuple[float, float], rotation_deg: float) -> Grid:
+def _grid(
+    shape: tuple[int, int], spacing: tuple[float, float], stretch: tuple[float, float], offset_mm: tuple[float, float], rotation_deg: float
+) -> Grid:
     """Grid of the phantom: a stretched image is one whose pixels are smaller than the header says."""
-    spacing = fov_mm / matrix
-    return Grid.shifted(matrix, matrix, (spacing / stretch[1], spacing / stretch[0]), offset_mm, rotation_deg)
+    return Grid.shifted(*shape, (spacing[0] / stretch[1], spacing[1] / stretch[0]), offset_mm, rotation_deg)
 
 
 def _noisy(job: Job, image: Image, sigma: float, coils: int) -> Image:
@@ -181,7 +195,7 @@ def _localizer(
 ) -> list[Any]:
     """Sagittal image: length from head to foot, diameter from front to back."""
     matrix = 256
-    grid = _grid(matrix, fov_mm, stretch, (0.0, 0.0), 0.0)
+    grid = _grid((matrix, matrix), (fov_mm / matrix, fov_mm / matrix), stretch, (0.0, 0.0), 0.0)
     series: SeriesSpec = job.series(
         study,
         "MR",

@@ -113,7 +113,7 @@ def draw(
     if phantom.notch:
         image = paint(image, box(grid, -15.0, -phantom.radius - 3, 15.0, phantom.bar_top), 0.0)
     if number in (1, 11):
-        image = _bars(phantom, grid, image, displacement)
+        image = _bars(phantom, grid, image, displacement, thickness)
     else:
         top = phantom.bar_top
         image = paint(image, box(grid, -BAR_WIDTH, top, BAR_WIDTH, top + PLUG_LENGTH), 0.0)
@@ -134,11 +134,18 @@ def draw(
     return image
 
 
-def _bars(phantom: Phantom, grid: Grid, image: Image, displacement: float) -> Image:
-    """Two bars side by side from the top; the right one is longer when the displacement is positive."""
-    top, left, right = phantom.bar_top, phantom.bar_top + BAR_LENGTH - displacement, phantom.bar_top + BAR_LENGTH + displacement
-    w = BAR_WIDTH  # one outline for both: two shapes painted side by side would leave a bright hair between them
-    return paint(image, polygon(grid, [(-w, top), (w, top), (w, right), (0, right), (0, left), (-w, left)]), 0.0)
+def _bars(phantom: Phantom, grid: Grid, image: Image, displacement: float, thickness: float) -> Image:
+    """Two bars side by side from the top; the right one is longer when the displacement is positive.
+
+    They are wedges of 45 degrees, so their ends fade over the thickness of the slice.
+    """
+    top, end, w = phantom.bar_top, phantom.bar_top + BAR_LENGTH, BAR_WIDTH
+    x, y = grid.coordinates()
+    ends = end + np.where(x > 0, displacement, -displacement)
+    fade = np.clip((ends - y) / max(thickness, 1e-6) + 0.5, 0.0, 1.0)
+    reach = end + abs(displacement) + thickness
+    # one outline for both: two shapes painted side by side would leave a bright hair between them
+    return paint(image, box(grid, -w, top, w, reach) * fade, 0.0)
 
 
 def _ramps(phantom: Phantom, grid: Grid, image: Image, thickness: float, displacement: float, tilt_deg: float) -> Image:

@@ -229,14 +229,19 @@ class Background:
 def background(values: Floats, coils: int = 1, ratio_tolerance: float = 0.05, most_zeros: float = 0.01) -> Background:
     """Return the noise from air pixels (NEMA MS 1 method 4), gated.
 
-    Not usable (``background_not_rayleigh``) where more than 1 % of the pixels are exactly zero (masked or parallel imaging) or
+    Not usable (``background_not_rayleigh``) where more than 1 % of the pixels are exactly zero beyond what rounding makes of one coil's
+    noise (masked or parallel imaging) or
     where mean / SD is off the theoretical ratio by more than 5 %.
     """
     mean, sd = chi_constants(coils)
     spread = float(np.std(values, ddof=1))
     zeros = float(np.mean(values == 0))
     ratio = float(np.mean(values)) / spread if spread > 0 else float("inf")
-    bad = zeros > most_zeros or abs(ratio / (mean / sd) - 1) > ratio_tolerance
+    # noise of about one grey level is rounded to zero now and then: that many are no mask
+    positive = values[values > 0]
+    level = float(positive.min()) if len(positive) and spread > 0 else 0.0
+    rounded = 1 - float(np.exp(-((level / 2) ** 2) / (2 * (spread / sd) ** 2))) if coils == 1 and spread > 0 else 0.0
+    bad = zeros > most_zeros + rounded or abs(ratio / (mean / sd) - 1) > ratio_tolerance
     return Background(spread / sd, ratio, zeros, "background_not_rayleigh" if bad else None)
 
 

@@ -44,10 +44,15 @@ class Integral:
 
 
 def small_disc_means(image: Floats, spacing_mm: tuple[float, float], radius_mm: float = SMALL_RADIUS_MM) -> Floats:
-    """Return the mean of an area-weighted small disc centred on each pixel."""
-    from scipy import ndimage
-
-    return np.asarray(ndimage.convolve(np.asarray(image, float), disc_kernel(radius_mm, spacing_mm), mode="nearest"))
+    """Return the mean of an area-weighted small disc centred on each pixel (image edges repeated outwards)."""
+    kernel = disc_kernel(radius_mm, spacing_mm)
+    half = [side // 2 for side in kernel.shape]
+    padded = np.pad(np.asarray(image, float), [(half[0], half[0]), (half[1], half[1])], mode="edge")
+    shape = padded.shape
+    # by Fourier transform: the direct sum takes 0.5 s on 512 x 512
+    product = np.fft.rfft2(padded) * np.fft.rfft2(kernel, shape)
+    full = np.fft.irfft2(product, shape)
+    return np.asarray(full[2 * half[0] :, 2 * half[1] :])
 
 
 def percent_integral_uniformity(

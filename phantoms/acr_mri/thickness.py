@@ -1,0 +1,193 @@
+"""Slice thickness from the two crossed ramps in slice 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from phantoms.acr_mri.byhand import SetByHand, attempted
+from phantoms.acr_mri.locate import Located, locate
+from phantoms.acr_mri.placement import noise_square, placement, slot
+from qc.check import Applies, Example, check
+from qc.errors import Unmeasurable
+from qc.measure.profile import Placement, Plateau, plateau
+from qc.measure.roi import Floats
+from qc.picture import picture
+from qc.pixels import PixelAccess
+from qc.results import CurveEvidence, Evidence, Measurement, Metric, Result, Shape
+from qc.study import Series
+
+SOURCE = "ACR Large and Medium Phantom Test Guidance 10/19/2022, slice thickness accuracy"
+THICKNESS = Metric("acr_mri.thickness", "mm", "Slice thickness", "target", SOURCE)
+
+RAMP_MIDDLE_MM = {"upper": -2.5, "lower": 2.5}  # from the middle of the slot
+NOMINAL_MM = 5.0
+
+
+@dataclass(frozen=True)
+class ThicknessParameters(SetByHand):
+    """Parameters.
+
+    Attributes
+    ----------
+    largest_ratio
+        Longer over shorter ramp beyond which the phantom is tilted too much (2 is a tilt of 2 degrees).
+    largest_disagreement_mm
+        Half level and fitted trapezoid further apart than this (and than 4 standard uncertainties): no value is given.
+    """
+
+    largest_ratio: float = 2.0
+    largest_disagreement_mm: float = 0.7
+
+
+@check(
+    id="acr_mri.thickness",
+    version=1,
+    title="ACR MRI phantom: slice thickness",
+    level="series",
+    needs="volume",
+    applies=Applies(classes=frozenset({"phantom:acr_mri_large", "phantom:acr_mri_medium"})),
+    metrics=(THICKNESS,),
+    params=ThicknessParameters,
+    source=SOURCE,
+    invariances=("file_order", "intensity_scale", "rescale"),
+    examples=(
+        Example("acr_mri_large", {"thickness_mm": 5.0}, values={"acr_mri.thickness": (5.0, 0.1)}),
+        Example("acr_mri_medium", {"thickness_mm": 6.0, "tilt_deg": 1.0}, values={"acr_mri.thickness": (5.998, 0.1)}),
+    ),
+    required=True,
+)
+def thickness(series: Series, pixels: PixelAccess, params: ThicknessParameters) -> Iterator[Result]:
+    """Thickness = 0.2 L1 L2 / (L1 + L2) from the half-level lengths of the two ramps (slope 1:10).
+
+    The level lies halfway between the middle of each ramp and the dark slot. All is done on the squared signal, from which the mean square of
+    the noise can be taken away exactly; what the slot has beyond noise (ringing, plastic that gives signal) counts as ground. ``details`` hold both lengths, and as the second estimate the thickness from
+    a trapezoid fitted to each whole profile.
+
+    Worked number: lengths of 42.50 and 60.68 mm, which a tilt of 1 degree makes of 50 and 50, give 4.9985 mm.
+    """
+    for located in locate(series, pixels):
+        region = located.region
+
+        def one(located: Located = located, region: str = region) -> Measurement:
+            return _thickness(series, located, region, params)
+
+        yield from attempted(THICKNESS, series.subject(), region, one, **params.recorded())
+
+
+def formula(upper: float, lower: float) -> float:
+    """Return the thickness from two ramp lengths: 59.5 and 47.2 mm give 5.26 mm."""
+    return 0.2 * upper * lower / (upper + lower)
+
+
+def ramp_profiles(located: Located, number: int, place: Placement, middle_mm: float) -> tuple[Floats, dict[str, Floats]]:
+    """Return x in mm and the mean squared signal along each ramp."""
+    dy, dx = located.spacing_mm
+    half = located.size.slot_half_mm - 5.0
+    x = np.arange(-half, half, dx)
+    squared = np.asarray(located.slice(number), float) ** 2
+    profiles = {}
+    # rows whose pixels reach into the other ramp or the walls of the slot would mix signals of other heights
+    # (a sample sees its neighbours by interpolation, each of them its own height, and half a mm of blur)
+    inner = min(max(0.9, 1.5 * dy - 0.25), 1.9)
+    outer = max(min(4.2, 5.0 - 1.5 * dy), inner + 1.0)
+    for name, side in (("upper", -1.0), ("lower", 1.0)):
+        top, bottom = sorted((side * inner, side * outer))
+        y = np.linspace(top, bottom, max(4, int((bottom - top) / dy * 2))) + middle_mm
+        profiles[name] = np.nanmean(place.sample(squared, x, y), axis=0)
+    return x, profiles
+
+
+def measured_ramp(x: Floats, squared: Floats, noise2: float | None) -> Plateau | None:
+    """Measure one ramp: first with the dark ends of the slot as ground, then with everything outside the ramp."""
+    ends = [x < 0.8 * x.min(), x > 0.8 * x.max()]
+    # a displaced slice moves the ramps towards one end: then only the other end is ground
+    levels = [float(squared[end].mean()) for end in ends]
+    dark = ends[0] | ends[1] if max(levels) <= 2 * min(levels) else ends[int(np.argmin(levels))]
+    found = None
+    for _ in range(2):
+        if dark.sum() < 8:
+            break
+        found = plateau(x, squared, dark, 10 * NOMINAL_MM, 1.5, noise2)
+        if found is None:
+            return None
+        dark = np.abs(x - found.center) > found.length / 2 + found.edge / 2 + 5.0
+    return found
+
+
+def _thickness(series: Series, located: Located, region: str, params: ThicknessParameters) -> Measurement:
+    number = params.number(1)
+    place = placement(located, number, params.roll_deg, params.center_px)
+    middle = slot(located).y_mm
+    x, profiles = ramp_profiles(located, number, place, middle)
+    noise2 = noise_square(located, number)
+    ramps = {name: measured_ramp(x, profile, noise2) for name, profile in profiles.items()}
+    upper, lower = ramps["upper"], ramps["lower"]
+    if upper is None or lower is None:
+        raise Unmeasurable("ramps_not_visible", "the ramps do not rise out of the noise of the slot")
+    facts = {"upper_mm": upper.length, "lower_mm": lower.length}
+    ratio = max(upper.length, lower.length) / min(upper.length, lower.length)
+    if ratio > params.largest_ratio:
+        raise Unmeasurable(
+            "phantom_tilted",
+            f"the ramps are {upper.length:.1f} and {lower.length:.1f} mm long: the phantom is tilted too much about its vertical axis; level it",
+            **facts,
+        )
+    value = formula(upper.length, lower.length)
+    total = upper.length + lower.length
+    uncertainty = 0.2 * float(np.hypot((lower.length / total) ** 2 * upper.uncertainty, (upper.length / total) ** 2 * lower.uncertainty))
+    second = formula(upper.fitted, lower.fitted)
+    if abs(second - value) > max(params.largest_disagreement_mm, 4 * uncertainty):
+        raise Unmeasurable(
+            "estimators_disagree", f"half levels give {value:.2f} mm, a fitted trapezoid {second:.2f} mm", **facts, half_level=value, fitted=second
+        )
+    if not 0.2 * NOMINAL_MM <= value <= 3 * NOMINAL_MM:
+        raise Unmeasurable("thickness_implausible", f"the ramps give {value:.1f} mm", **facts)
+    return THICKNESS.value(
+        value,
+        series.subject(),
+        region,
+        uncertainty=uncertainty,
+        evidence=_shown(located, number, place, middle, x, profiles, {"upper": upper, "lower": lower}, value),
+        fitted=second,
+        tilt_deg=_tilt_deg(upper.length, lower.length),
+        roll_deg=place.roll_deg,
+        image=located.frame(number).label,
+        **facts,
+        **params.recorded(),
+    )
+
+
+def _tilt_deg(upper: float, lower: float) -> float:
+    """Tilt about the vertical axis from the two lengths: tan(slope + tilt) / tan(slope - tilt) = lower / upper."""
+    slope = np.arctan(0.1)
+    return float(np.degrees(np.arcsin((lower - upper) / (lower + upper) * np.sin(2 * slope)) / 2))
+
+
+def _shown(
+    located: Located,
+    number: int,
+    place: Placement,
+    middle: float,
+    x: Floats,
+    profiles: dict[str, Floats],
+    ramps: dict[str, Plateau],
+    value: float,
+) -> tuple[Evidence, ...]:
+    shapes = []
+    for name, ramp in ramps.items():
+        y = RAMP_MIDDLE_MM[name] + middle
+        ends = tuple(place.point(ramp.center + side * ramp.length / 2, y) for side in (-1, 1))
+        shapes.append(Shape("line", ends, f"{name} {ramp.length:.1f} mm"))
+    image = located.slice(number)
+    bright = max(ramp.height for ramp in ramps.values())
+    title = f"Slice {number} ({located.frame(number).label}), ramps: thickness {value:.2f} mm"
+    shown = picture(image, title, tuple(shapes), located.spacing_mm, window=(0.0, 1.5 * bright))
+    curves = {}
+    for name, ramp in ramps.items():
+        signal = np.sqrt(profiles[name]) / ramp.height
+        curves[name] = (x.tolist(), signal.tolist())
+    curve = CurveEvidence(title, curves, "mm along the slot", "signal / plateau", {f"{n} {s}": r.center + k * r.length / 2 for n, r in ramps.items() for s, k in (("start", -1), ("end", 1))})
+    return shown, curve
