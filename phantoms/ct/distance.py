@@ -44,7 +44,7 @@ def apart_mm(one: tuple[float, float], other: tuple[float, float], spacing_mm: t
     source="CatPhan manuals (spatial linearity, pins 50 mm apart); ACR CT phantom, module 3 (beads 100 mm apart)",
     invariances=("file_order", "rescale"),
     examples=(
-        Example("ct_catphan504", values={"ct.distance@mean": (50.0, 0.1)}),
+        Example("ct_catphan", values={"ct.distance@mean": (50.0, 0.1)}),
         Example("ct_acr464", values={"ct.distance@beads": (100.0, 0.1)}),
     ),
 )

@@ -190,6 +190,8 @@ def find(stack: Stack, models: tuple[Model, ...] = MODELS) -> Located | None:
     inner_edge = outline(stack.slice(inner[len(inner) // 2]), stack.spacing_mm) or edge
     pose = fit_inserts(image, found, inner_edge, stack.spacing_mm)
     tilt = (0.0, 0.0)
+    if pose.used < 3:
+        raise Unmeasurable("pose_not_found", "the inserts were seen, but not three of them stand where they should")
     if found.model in MODELS[:4]:
         wires = ramps.origin(stack, pose, middle, half)
         if wires is not None:

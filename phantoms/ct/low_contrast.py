@@ -75,7 +75,7 @@ def discs(model: str) -> tuple[Disc, ...]:
     source="ACR CT QC manual (CNR = |A - B| / SD of B); CatPhan manuals (CTP515); AAPM TG-233 (d')",
     invariances=("file_order", "rescale"),
     examples=(
-        Example("ct_catphan504", {"noise_hu": 5.0}, values={"ct.cnr@disc15": (2.0, 0.35)}),
+        Example("ct_catphan", {"noise_hu": 5.0}, values={"ct.cnr@disc15": (2.0, 0.35)}),
         Example("ct_acr464", {"noise_hu": 5.0}, values={"ct.cnr@disc25": (1.2, 0.3)}),
     ),
 )

@@ -83,6 +83,19 @@ def match(image: NDArray[Any], found: Outline, spacing_mm: tuple[float, float], 
     return best if best and best.correlation >= LEAST_CORRELATION and best.gain > 0.25 else None
 
 
+def _middle_of_best(correlation: Floats, covariance: Floats) -> int:
+    """Index of the best roll: wide inserts give a plateau, of which the middle is meant."""
+    strength = np.where(correlation >= correlation.max() - 0.02, covariance, -np.inf)
+    best = int(strength.argmax())
+    good = strength >= 0.97 * strength[best]
+    ahead = behind = 0
+    while ahead < 60 and good[(best + ahead + 1) % len(good)]:
+        ahead += 1
+    while behind < 60 and good[best - behind - 1]:
+        behind += 1
+    return (best + (ahead - behind) // 2) % len(good)
+
+
 def _candidates(profile: Floats, model: Model) -> list[Match]:
     angles, nominal = _points(model)
     rolls = np.arange(len(profile))
@@ -97,7 +110,8 @@ def _candidates(profile: Floats, model: Model) -> list[Match]:
             top = wanted @ centred
             with np.errstate(divide="ignore", invalid="ignore"):
                 correlation = np.nan_to_num(top / np.sqrt((wanted @ wanted) * (centred**2).sum(0)))
-            at = int(correlation.argmax())
+            # the flanks of the inserts correlate as well as their middles, but with less contrast
+            at = _middle_of_best(correlation, top)
             roll = (at * STEP_DEG + 180) % 360 - 180
             found.append(Match(model, roll, mirrored, float(correlation[at]), float(top[at] / (wanted @ wanted))))
     return found

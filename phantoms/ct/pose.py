@@ -13,7 +13,7 @@ from phantoms.ct.outline import Outline
 if TYPE_CHECKING:
     from phantoms.ct.pattern import Match
 
-STRONG_HU = 150.0
+STRONG_HU = 80.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def centroid(
             return None
         step = float((weight * y).sum()) / total, float((weight * x).sum()) / total
         center = center[0] + step[0] / spacing_mm[0], center[1] + step[1] / spacing_mm[1]
-    if np.hypot((center[0] - near[0]) * spacing_mm[0], (center[1] - near[1]) * spacing_mm[1]) > 4.0:
+    if np.hypot((center[0] - near[0]) * spacing_mm[0], (center[1] - near[1]) * spacing_mm[1]) > max(4.0, 0.6 * radius_mm):
         return None
     return float(center[0]), float(center[1])
 

@@ -30,7 +30,7 @@ from qc.study import Series
     source="ACR CT QC manual, alignment; CatPhan manuals (slice geometry)",
     invariances=("file_order", "rescale"),
     examples=(
-        Example("ct_catphan504", {"rotation_deg": 2.0}, values={"ct.roll": (2.0, 0.1), "ct.origin": (0.0, 1.25)}),
+        Example("ct_catphan", {"rotation_deg": 2.0}, values={"ct.roll": (2.0, 0.1), "ct.origin": (0.0, 1.25)}),
         Example("ct_acr464", {"rotation_deg": -1.0}, values={"ct.roll": (-1.0, 0.1)}),
     ),
 )

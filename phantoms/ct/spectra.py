@@ -26,7 +26,14 @@ def noise_spectrum(stack: Stack, indices: list[int], center: tuple[float, float]
     places = nps.tiles((shape[0], shape[1]), center, radius_mm, stack.spacing_mm, size)
     if len(places) < FEWEST_REGIONS:
         return None
-    return nps.noise_power_spectrum((stack.slice(k)[r : r + size, c : c + size] for k in indices for r, c in places), stack.spacing_mm)
+    regions = [stack.slice(k)[r : r + size, c : c + size] for k in indices for r, c in places]
+    return nps.noise_power_spectrum(_plain(regions), stack.spacing_mm)
+
+
+def _plain(regions: list[np.ndarray]) -> list[np.ndarray]:
+    """Leave out regions with a bead or a mark: a value over seven usual SDs from the region's mean."""
+    usual = float(np.median([region.std() for region in regions]))
+    return [region for region in regions if float(np.abs(region - region.mean()).max()) <= 7 * usual] if usual > 0 else regions
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def bead_mtf(located: Located) -> tuple[Mtf, tuple[float, float], int, float] | 
     for index in stack.within(center - 8, center + 12 if located.direction > 0 else center + 8):
         image = np.asarray(stack.slice(index), float)
         inside = inside_disc(image.shape, module.pose.center, 33.0, stack.spacing_mm)
-        fine = image - ndimage.median_filter(image[::1, ::1], 9) if best is None and False else image - ndimage.uniform_filter(image, 15)
+        fine = image - ndimage.uniform_filter(image, 15)
         fine[~inside] = 0
         noise = float(np.std(fine[inside]))
         at = np.unravel_index(int(fine.argmax()), fine.shape)

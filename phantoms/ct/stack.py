@@ -14,6 +14,7 @@ from qc.pixels import FramePixels, PixelAccess, Unreadable, frames, unit
 from qc.study import Frame, Series
 
 AIR_HU = -1000.0
+PADDING_BELOW_HU = -1500.0
 KEPT_SLICES = 24
 Floats = NDArray[np.float32]
 
@@ -56,7 +57,7 @@ class Stack:
         return float(np.median(np.diff(self.z_mm))) if len(self) > 1 else None
 
     def slice(self, index: int) -> Floats:
-        """Return slice `index`, (rows, columns), values no lower than air (padding outside the field of view reads as air).
+        """Return slice `index`, (rows, columns); padding outside the field of view (-2000, -3024) reads as air.
 
         Raises
         ------
@@ -66,7 +67,8 @@ class Stack:
         if index in self._kept:
             self._kept.move_to_end(index)
             return self._kept[index]
-        image = np.maximum(self._decoded(self.rows[index]), np.float32(AIR_HU - 100.0))
+        image = self._decoded(self.rows[index])
+        image = np.where(image < PADDING_BELOW_HU, np.float32(AIR_HU), image)
         image.flags.writeable = False
         self._kept[index] = image
         while len(self._kept) > KEPT_SLICES:

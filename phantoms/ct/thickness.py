@@ -48,7 +48,7 @@ class ThicknessParameters:
     source="CatPhan manuals (23 degree wire ramps); ACR CT QC manual (wires every 0.5 mm)",
     invariances=("file_order", "rescale"),
     examples=(
-        Example("ct_catphan504", {"thickness_mm": 2.5}, values={"ct.thickness@mean": (2.5, 0.1)}),
+        Example("ct_catphan", {"thickness_mm": 2.5}, values={"ct.thickness@mean": (2.5, 0.1)}),
         Example("ct_acr464", {"thickness_mm": 5.0}, values={"ct.thickness@mean": (5.0, 0.15)}),
     ),
 )

@@ -59,7 +59,7 @@ class Area:
     source="ACR CT QC manual; IEC 61223-3-5; ICRU 87; AAPM TG-233",
     invariances=("file_order", "rescale"),
     examples=(
-        Example("ct_catphan504", {"noise_hu": 6.0}, values={"ct.noise@center": (6.0, 0.3), "ct.hu_uniformity@worst": (0.0, 0.5)}),
+        Example("ct_catphan", {"noise_hu": 6.0}, values={"ct.noise@center": (6.0, 0.3), "ct.hu_uniformity@worst": (0.0, 0.5)}),
         Example("ct_acr464", {"noise_hu": 6.0}, values={"ct.noise@center": (6.0, 0.3)}),
     ),
 )

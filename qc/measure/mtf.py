@@ -53,7 +53,7 @@ def edge_spread(distance_mm: Floats, values: Floats, bin_mm: float, reach_mm: fl
     -------
     (n,) middles of the bins in mm and (n,) values; empty bins are filled by interpolation.
     """
-    count = 2 * int(round(reach_mm / bin_mm))
+    count = 2 * round(reach_mm / bin_mm)
     index = np.floor((np.ravel(distance_mm) + reach_mm) / bin_mm).astype(int)
     inside = (index >= 0) & (index < count)
     index, flat = index[inside], np.ravel(values)[inside].astype(float)
