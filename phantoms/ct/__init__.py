@@ -1,0 +1,1 @@
+"""CT phantoms: CatPhan, ACR 464, water."""

@@ -1,0 +1,105 @@
+"""Noise power spectrum of a uniform module and transfer functions of rods, beads: what several tests need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from phantoms.ct.locate import Located
+from phantoms.ct.models import Insert
+from phantoms.ct.pose import centroid
+from phantoms.ct.stack import Stack
+from qc.measure import mtf, nps
+from qc.measure.mtf import Mtf
+
+REGION_MM = 30.0
+FEWEST_REGIONS = 4
+
+
+def noise_spectrum(stack: Stack, indices: list[int], center: tuple[float, float], radius_mm: float) -> nps.Nps | None:
+    """Return the noise power spectrum of a disc in some slices: regions of 64 or 32 pixels, overlapping by half."""
+    size = 64
+    while size > 16 and size * max(stack.spacing_mm) > 0.8 * radius_mm:
+        size //= 2
+    shape = stack.slice(indices[0]).shape
+    places = nps.tiles((shape[0], shape[1]), center, radius_mm, stack.spacing_mm, size)
+    if len(places) < FEWEST_REGIONS:
+        return None
+    regions = [stack.slice(k)[r : r + size, c : c + size] for k in indices for r, c in places]
+    return nps.noise_power_spectrum(_plain(regions), stack.spacing_mm)
+
+
+def _plain(regions: list[np.ndarray]) -> list[np.ndarray]:
+    """Leave out regions with a bead or a mark: a value over seven usual SDs from the region's mean."""
+    usual = float(np.median([region.std() for region in regions]))
+    return [region for region in regions if float(np.abs(region - region.mean()).max()) <= 7 * usual] if usual > 0 else regions
+
+
+@dataclass(frozen=True)
+class RodEdge:
+    """Transfer function from the rim of a rod, with the contrast and noise that it holds for."""
+
+    mtf: Mtf
+    places_mm: np.ndarray
+    edge: np.ndarray
+    contrast_hu: float
+    noise_hu: float
+
+
+def rod_edge(located: Located, insert: Insert, least_ratio: float = 12.0) -> RodEdge | None:
+    """Return the task transfer function of a rod; None where it stands out of the noise too little.
+
+    Each slice has its own centroid, so a tilted phantom does not blur the mean edge.
+    """
+    module, stack = located.module("inserts"), located.stack
+    nominal = module.pose.to_pixels(insert.xy_mm, stack.spacing_mm)
+    reach = 0.75 * insert.radius_mm
+    bin_mm = 0.1 * max(stack.spacing_mm)
+    total, count, noise, places = None, 0, [], None
+    for index in module.indices:
+        image = stack.slice(index)
+        center = centroid(image, nominal, insert.radius_mm, stack.spacing_mm)
+        if center is None:
+            continue
+        places, values = mtf.disc_edge(image, center, insert.radius_mm, stack.spacing_mm, reach, bin_mm)
+        total = values if total is None else total + values
+        count += 1
+        rough = values[places < -0.6 * reach]
+        noise.append(float(rough.std()))
+    if total is None or places is None:
+        return None
+    edge = total / count
+    inside, outside = float(np.median(edge[places < -0.5 * reach])), float(np.median(edge[places > 0.5 * reach]))
+    scatter = float(np.mean(noise)) / np.sqrt(count)
+    if scatter > 0 and abs(inside - outside) < least_ratio * scatter:
+        return None
+    return RodEdge(mtf.from_edge_spread(places, edge), places, edge, inside - outside, float(np.mean(noise)))
+
+
+def bead_mtf(located: Located) -> tuple[Mtf, tuple[float, float], int, float] | None:
+    """Return the MTF of the bead near the axis of the resolution module of a CatPhan: (MTF, place, slice, height); None without a bead."""
+    from scipy import ndimage
+
+    from qc.measure.roi import inside_disc
+
+    stack = located.stack
+    module = located.module("resolution")
+    center, _ = located.place_mm("resolution")
+    best = None
+    for index in stack.within(center - 8, center + 12 if located.direction > 0 else center + 8):
+        image = np.asarray(stack.slice(index), float)
+        inside = inside_disc(image.shape, module.pose.center, 33.0, stack.spacing_mm)
+        fine = image - ndimage.uniform_filter(image, 15)
+        fine[~inside] = 0
+        noise = float(np.std(fine[inside]))
+        at = np.unravel_index(int(fine.argmax()), fine.shape)
+        height = float(fine[at])
+        if height > max(12 * noise, 40.0) and (best is None or height > best[3]):
+            best = image, (float(at[0]), float(at[1])), index, height
+    if best is None:
+        return None
+    image, at, index, height = best
+    place = centroid(image, at, 1.2, stack.spacing_mm, least_hu=0.1 * height) or at
+    found = mtf.from_point(image, place, 4.0, stack.spacing_mm)
+    return (found, place, index, height) if found else None
