@@ -85,7 +85,12 @@ def length(series: Series, pixels: PixelAccess, params: LengthParameters) -> Ite
     diameter; a straight line through each; the distance of the two lines in the middle, along their normal. Columns where an insert touches the
     end fall out as they lie far off the line.
     """
-    if len(series.frames) != 1 or series.frames[0].spacing_mm is None or series.frames[0].tile is not None or series.frames[0].instance.layout is None:
+    if (
+        len(series.frames) != 1
+        or series.frames[0].spacing_mm is None
+        or series.frames[0].tile is not None
+        or series.frames[0].instance.layout is None
+    ):
         return
     volume = pixels.volume(series)
     image, spacing = volume.values[0], (volume.spacing_mm[1], volume.spacing_mm[2])
@@ -98,7 +103,9 @@ def length(series: Series, pixels: PixelAccess, params: LengthParameters) -> Ite
     ends = _faces(turned, turned_spacing, size, params)
     subject, frame = series.subject(), volume.frames[0]
     if ends is None:
-        yield LENGTH.missing("edge_not_found", subject, "localizer", message="the end faces of the phantom were not found", image=frame.label)
+        yield LENGTH.missing(
+            "edge_not_found", subject, "localizer", message="the end faces of the phantom were not found", image=frame.label
+        )
         return
     (top, bottom), middle, reach, error = ends
     slope = (top[0] + bottom[0]) / 2

@@ -199,9 +199,7 @@ def unevenness(image: NDArray[Any], disc: Outline, spacing_mm: tuple[float, floa
     return float(np.mean(fine))
 
 
-def _oriented(
-    images: dict[int, NDArray[np.float32]], size: Size, spacing: tuple[float, float]
-) -> tuple[bool, int, View, float]:
+def _oriented(images: dict[int, NDArray[np.float32]], size: Size, spacing: tuple[float, float]) -> tuple[bool, int, View, float]:
     """Return whether the order is reversed, the place of slice 1, the view and the likeness of slice 1."""
     ends = sorted(images)[:1] + sorted(images)[-1:]
     scores = [likeness(images[at], size, spacing) for at in ends]
@@ -248,7 +246,9 @@ def _locate(series: Series, pixels: PixelAccess) -> list[Located]:
     several = len(volume.frames) > len(stack.locations_mm)
     echoes = list(dict.fromkeys(frame.get("EchoTime") for frame in volume.frames)) if several else [None]
     return [
-        _one_echo(volume, size, spacing, {place_of[at]: at for at in place_of if not several or volume.frames[at].get("EchoTime") == echo}, echo)
+        _one_echo(
+            volume, size, spacing, {place_of[at]: at for at in place_of if not several or volume.frames[at].get("EchoTime") == echo}, echo
+        )
         for echo in echoes
     ]
 

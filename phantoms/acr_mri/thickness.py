@@ -141,7 +141,11 @@ def _thickness(series: Series, located: Located, region: str, params: ThicknessP
     second = formula(upper.fitted, lower.fitted)
     if abs(second - value) > max(params.largest_disagreement_mm, 4 * uncertainty):
         raise Unmeasurable(
-            "estimators_disagree", f"half levels give {value:.2f} mm, a fitted trapezoid {second:.2f} mm", **facts, half_level=value, fitted=second
+            "estimators_disagree",
+            f"half levels give {value:.2f} mm, a fitted trapezoid {second:.2f} mm",
+            **facts,
+            half_level=value,
+            fitted=second,
         )
     if not 0.2 * NOMINAL_MM <= value <= 3 * NOMINAL_MM:
         raise Unmeasurable("thickness_implausible", f"the ramps give {value:.1f} mm", **facts)
@@ -189,5 +193,11 @@ def _shown(
     for name, ramp in ramps.items():
         signal = np.sqrt(profiles[name]) / ramp.height
         curves[name] = (x.tolist(), signal.tolist())
-    curve = CurveEvidence(title, curves, "mm along the slot", "signal / plateau", {f"{n} {s}": r.center + k * r.length / 2 for n, r in ramps.items() for s, k in (("start", -1), ("end", 1))})
+    curve = CurveEvidence(
+        title,
+        curves,
+        "mm along the slot",
+        "signal / plateau",
+        {f"{n} {s}": r.center + k * r.length / 2 for n, r in ramps.items() for s, k in (("start", -1), ("end", 1))},
+    )
     return shown, curve
