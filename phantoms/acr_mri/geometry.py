@@ -73,7 +73,8 @@ def diameter(series: Series, pixels: PixelAccess, params: GeometryParameters) ->
     """Inner diameters in slice 1 (horizontal, vertical) and slice 5 (and two diagonals).
 
     The edge is where the signal falls to half of what it is just inside, searched from outside inwards, sub-pixel, every 2
-    degrees. A diameter is the mean of the edge points within 10 degrees of its two ends (so many that the edge crosses the pixel grid at every phase); the end at 12 o'clock, where the fill plug blocks the
+    degrees. A diameter is the mean of the edge points within 10 degrees of its two ends, so many that the edge
+    crosses the pixel grid at every phase; the end at 12 o'clock, where the fill plug blocks the
     view, follows the ellipse fitted to all other points. ``details.fitted`` is the diameter of that ellipse alone, the second
     estimate.
 
@@ -88,7 +89,7 @@ def diameter(series: Series, pixels: PixelAccess, params: GeometryParameters) ->
             for name, angle in directions.items():
                 region = located.named(f"slice{usual}.{name}")
 
-                def one(number: int = number, angle: float = angle, region: str = region) -> Measurement:
+                def one(located: Located = located, number: int = number, angle: float = angle, region: str = region) -> Measurement:
                     return _diameter(series, located, number, angle, region, params)
 
                 for measured in attempted(DIAMETER, series.subject(), region, one, **params.recorded()):

@@ -50,13 +50,14 @@ def sagittal_size(image: NDArray[Any], spacing_mm: tuple[float, float]) -> tuple
     """
     low, high = float(np.percentile(image, 5)), float(np.percentile(image, 98))
     bright = np.asarray(image) > low + 0.1 * (high - low)
-    rows, columns = np.flatnonzero(bright.mean(axis=1) > 0.15), np.flatnonzero(bright.mean(axis=0) > 0.15)
+    rows, columns = np.flatnonzero(bright.mean(axis=1) > 0.04), np.flatnonzero(bright.mean(axis=0) > 0.04)
     if len(rows) < 8 or len(columns) < 8:
         return None
     height, width = (rows[-1] - rows[0] + 1) * spacing_mm[0], (columns[-1] - columns[0] + 1) * spacing_mm[1]
     inside = bright[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     outside = (bright.sum() - inside.sum()) / max(1, bright.size - inside.size)
-    if inside.mean() < 0.6 or outside > 0.1:
+    # the side of the bars may be all but dark: it counts by its rim
+    if inside.mean() < 0.55 or outside > 0.1:
         return None
     for size in SIZES:
         for upright, (long, wide) in ((True, (height, width)), (False, (width, height))):

@@ -140,7 +140,7 @@ def could_be(series: Series) -> bool:
     stack = geometry.analyse(positions, orientations)
     places = (stack.locations_mm - stack.locations_mm[0]) / STEP_MM
     whole = np.round(places)
-    if not FEWEST <= len(whole) or whole[-1] > SLICES - 1 or np.abs(np.diff(places) - np.diff(whole)).max() * STEP_MM > STEP_TOLERANCE_MM:
+    if not len(whole) >= FEWEST or whole[-1] > SLICES - 1 or np.abs(np.diff(places) - np.diff(whole)).max() * STEP_MM > STEP_TOLERANCE_MM:
         return False
     return set(stacks.grid(series.frames, stack.members).names) <= {"echo"}
 
@@ -239,7 +239,7 @@ def _locate(series: Series, pixels: PixelAccess) -> list[Located]:
     _, positions, orientations = geometry.placed(volume.frames)
     stack = geometry.analyse(positions, orientations)
     place_of = {
-        index: int(round((location - stack.locations_mm[0]) / STEP_MM))
+        index: round((location - stack.locations_mm[0]) / STEP_MM)
         for location, members in zip(stack.locations_mm, stack.members, strict=True)
         for index in members
     }

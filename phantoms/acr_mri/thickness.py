@@ -62,9 +62,9 @@ class ThicknessParameters(SetByHand):
 def thickness(series: Series, pixels: PixelAccess, params: ThicknessParameters) -> Iterator[Result]:
     """Thickness = 0.2 L1 L2 / (L1 + L2) from the half-level lengths of the two ramps (slope 1:10).
 
-    The level lies halfway between the middle of each ramp and the dark slot. All is done on the squared signal, from which the mean square of
-    the noise can be taken away exactly; what the slot has beyond noise (ringing, plastic that gives signal) counts as ground. ``details`` hold both lengths, and as the second estimate the thickness from
-    a trapezoid fitted to each whole profile.
+    The level lies halfway between the middle of each ramp and the dark slot. All is done on the squared signal, from which the
+    mean square of the noise can be taken away exactly; what the slot has beyond noise (ringing, plastic that gives signal) counts as ground.
+    ``details`` hold both lengths, and as the second estimate the thickness from a trapezoid fitted to each whole profile.
 
     Worked number: lengths of 42.50 and 60.68 mm, which a tilt of 1 degree makes of 50 and 50, give 4.9985 mm.
     """

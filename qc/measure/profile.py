@@ -119,7 +119,7 @@ def plateau(
     step = float(x[1] - x[0])
     baseline = float(squared[dark].mean())
     signal = squared - baseline
-    width = max(1, int(round(3.0 / step)) | 1)
+    width = max(1, round(3.0 / step) | 1)
     smooth = np.convolve(signal, np.ones(width) / width, mode="same")
     peak = float(np.percentile(smooth, 95))
     noise = float(smooth[dark].std())
@@ -197,7 +197,6 @@ def rising_edge(x: Floats, squared: Floats, start: float, correlated: float = 1.
 
     A linear rise, blurred or not: the fitted half level of a symmetric rise does not depend on its exact shape.
     """
-
     weight = np.sqrt(len(x))  # the height is known to some 5 %; where little of the bright part is seen this holds the fit
 
     def model(p: Floats) -> Floats:
