@@ -111,7 +111,10 @@ def values(where: Located) -> dict[str, tuple[float, float | None]]:
 
     for number, directions in geometry.DIRECTIONS.items():
         for name, angle in directions.items():
-            take(f"diameter {number} {name}", lambda n=number, a=angle: geometry._diameter(series, where, n, a, "", geometry.GeometryParameters()))
+            take(
+                f"diameter {number} {name}",
+                lambda n=number, a=angle: geometry._diameter(series, where, n, a, "", geometry.GeometryParameters()),
+            )
     take("thickness", lambda: thickness._thickness(series, where, "", thickness.ThicknessParameters()))
     for number in (1, 11):
         take(f"bars {number}", lambda n=number: slice_position._difference(series, where, n, "", slice_position.PositionParameters()))
@@ -181,7 +184,9 @@ def main() -> None:
                 if uncertainty:
                     pulls[snr_value, group].append((value - right) / uncertainty)
             errors[snr_value, "spokes"].append(found["spokes"][0])
-    print(f"{number * len(BANDS)} phantoms ({number} geometries), {time.perf_counter() - start:.0f} s. Errors in mm, points, % (SNR); spokes: the score")
+    print(
+        f"{number * len(BANDS)} phantoms ({number} geometries), {time.perf_counter() - start:.0f} s. Errors in mm, points, % (SNR); spokes: the score"
+    )
     print(f"{'quantity':14} {'SNR':>4} {'n':>4} {'mean':>8} {'SD':>7} {'95 %':>7} {'|mean|+2SD':>10} {'SD/u':>6} {'none':>5}")
     for group in ("diameter", "thickness", "bars", "piu", "psg", "snr nema4", "snr smoothing", "spokes"):
         for band in BANDS:

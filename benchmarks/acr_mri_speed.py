@@ -39,7 +39,9 @@ def main() -> None:
                 cpu.append(time.process_time() - used)
                 for ran in report.ran:
                     parts[ran.check].append(ran.seconds)
-    print(f"whole suite: median {statistics.median(wall):.3f} s, best {min(wall):.3f} s; processor time median {statistics.median(cpu):.3f} s")
+    print(
+        f"whole suite: median {statistics.median(wall):.3f} s, best {min(wall):.3f} s; processor time median {statistics.median(cpu):.3f} s"
+    )
     for check, seconds in sorted(parts.items(), key=lambda item: -statistics.median(item[1])):
         print(f"  {check:28} {1000 * statistics.median(seconds):7.1f} ms")
 

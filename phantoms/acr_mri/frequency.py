@@ -9,7 +9,9 @@ from qc.check import Applies, check
 from qc.results import Metric, Result
 from qc.study import Series
 
-FREQUENCY = Metric("mr.center_frequency", "MHz", "Central frequency", "target", "DICOM ImagingFrequency (0018,0084); ACR MRI Quality Control Manual")
+FREQUENCY = Metric(
+    "mr.center_frequency", "MHz", "Central frequency", "target", "DICOM ImagingFrequency (0018,0084); ACR MRI Quality Control Manual"
+)
 
 MHZ_PER_TESLA = 42.577478518  # of the proton (CODATA)
 

@@ -40,7 +40,7 @@ class GeometryParameters(SetByHand):
         Points and fitted ellipse further apart than this: one of them saw something else, no value is given.
     """
 
-    window_deg: float = 6.0
+    window_deg: float = 10.0
     largest_disagreement_mm: float = 1.5
 
 
@@ -73,7 +73,8 @@ def diameter(series: Series, pixels: PixelAccess, params: GeometryParameters) ->
     """Inner diameters in slice 1 (horizontal, vertical) and slice 5 (and two diagonals).
 
     The edge is where the signal falls to half of what it is just inside, searched from outside inwards, sub-pixel, every 2
-    degrees. A diameter is the mean of the edge points within 6 degrees of its two ends; the end at 12 o'clock, where the fill plug blocks the
+    degrees. A diameter is the mean of the edge points within 10 degrees of its two ends, so many that the edge
+    crosses the pixel grid at every phase; the end at 12 o'clock, where the fill plug blocks the
     view, follows the ellipse fitted to all other points. ``details.fitted`` is the diameter of that ellipse alone, the second
     estimate.
 
@@ -88,7 +89,7 @@ def diameter(series: Series, pixels: PixelAccess, params: GeometryParameters) ->
             for name, angle in directions.items():
                 region = located.named(f"slice{usual}.{name}")
 
-                def one(number: int = number, angle: float = angle, region: str = region) -> Measurement:
+                def one(located: Located = located, number: int = number, angle: float = angle, region: str = region) -> Measurement:
                     return _diameter(series, located, number, angle, region, params)
 
                 for measured in attempted(DIAMETER, series.subject(), region, one, **params.recorded()):
@@ -106,8 +107,12 @@ def _diameter(series: Series, located: Located, number: int, angle: float, regio
     found = edge.diameter(angle, params.window_deg)
     if min(found.points) < 2 and not (angle == 90.0 and found.points[1] >= 2):
         if edge.cut > 0:
-            raise Unmeasurable("cut_by_field_of_view", "the phantom is cut by the field of view here; enlarge it or move the phantom to the middle")
-        raise Unmeasurable("edge_not_found", f"the edge of the phantom was not found at both ends ({found.points[0]} and {found.points[1]} points)")
+            raise Unmeasurable(
+                "cut_by_field_of_view", "the phantom is cut by the field of view here; enlarge it or move the phantom to the middle"
+            )
+        raise Unmeasurable(
+            "edge_not_found", f"the edge of the phantom was not found at both ends ({found.points[0]} and {found.points[1]} points)"
+        )
     if abs(found.value - found.fitted) > params.largest_disagreement_mm:
         raise Unmeasurable(
             "estimators_disagree",

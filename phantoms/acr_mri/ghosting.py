@@ -93,7 +93,7 @@ def _psg(series: Series, located: Located, region: str, params: PsgParameters) -
         tuple(shapes),
         spacing,
         caption="Window set on the air, so that ghosts can be seen.",
-        window=(0.0, max(0.06 * signal, 1e-6)),
+        window=(0.0, max(0.06, 0.025 * max(found.ratios.values())) * signal + 1e-6),
     )
     return PSG.value(
         found.percent,

@@ -50,13 +50,14 @@ def sagittal_size(image: NDArray[Any], spacing_mm: tuple[float, float]) -> tuple
     """
     low, high = float(np.percentile(image, 5)), float(np.percentile(image, 98))
     bright = np.asarray(image) > low + 0.1 * (high - low)
-    rows, columns = np.flatnonzero(bright.mean(axis=1) > 0.15), np.flatnonzero(bright.mean(axis=0) > 0.15)
+    rows, columns = np.flatnonzero(bright.mean(axis=1) > 0.04), np.flatnonzero(bright.mean(axis=0) > 0.04)
     if len(rows) < 8 or len(columns) < 8:
         return None
     height, width = (rows[-1] - rows[0] + 1) * spacing_mm[0], (columns[-1] - columns[0] + 1) * spacing_mm[1]
     inside = bright[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     outside = (bright.sum() - inside.sum()) / max(1, bright.size - inside.size)
-    if inside.mean() < 0.6 or outside > 0.1:
+    # the side of the bars may be all but dark: it counts by its rim
+    if inside.mean() < 0.55 or outside > 0.1:
         return None
     for size in SIZES:
         for upright, (long, wide) in ((True, (height, width)), (False, (width, height))):
@@ -85,7 +86,12 @@ def length(series: Series, pixels: PixelAccess, params: LengthParameters) -> Ite
     diameter; a straight line through each; the distance of the two lines in the middle, along their normal. Columns where an insert touches the
     end fall out as they lie far off the line.
     """
-    if len(series.frames) != 1 or series.frames[0].spacing_mm is None or series.frames[0].tile is not None or series.frames[0].instance.layout is None:
+    if (
+        len(series.frames) != 1
+        or series.frames[0].spacing_mm is None
+        or series.frames[0].tile is not None
+        or series.frames[0].instance.layout is None
+    ):
         return
     volume = pixels.volume(series)
     image, spacing = volume.values[0], (volume.spacing_mm[1], volume.spacing_mm[2])
@@ -98,7 +104,9 @@ def length(series: Series, pixels: PixelAccess, params: LengthParameters) -> Ite
     ends = _faces(turned, turned_spacing, size, params)
     subject, frame = series.subject(), volume.frames[0]
     if ends is None:
-        yield LENGTH.missing("edge_not_found", subject, "localizer", message="the end faces of the phantom were not found", image=frame.label)
+        yield LENGTH.missing(
+            "edge_not_found", subject, "localizer", message="the end faces of the phantom were not found", image=frame.label
+        )
         return
     (top, bottom), middle, reach, error = ends
     slope = (top[0] + bottom[0]) / 2

@@ -140,7 +140,7 @@ def could_be(series: Series) -> bool:
     stack = geometry.analyse(positions, orientations)
     places = (stack.locations_mm - stack.locations_mm[0]) / STEP_MM
     whole = np.round(places)
-    if not FEWEST <= len(whole) or whole[-1] > SLICES - 1 or np.abs(np.diff(places) - np.diff(whole)).max() * STEP_MM > STEP_TOLERANCE_MM:
+    if not len(whole) >= FEWEST or whole[-1] > SLICES - 1 or np.abs(np.diff(places) - np.diff(whole)).max() * STEP_MM > STEP_TOLERANCE_MM:
         return False
     return set(stacks.grid(series.frames, stack.members).names) <= {"echo"}
 
@@ -199,9 +199,7 @@ def unevenness(image: NDArray[Any], disc: Outline, spacing_mm: tuple[float, floa
     return float(np.mean(fine))
 
 
-def _oriented(
-    images: dict[int, NDArray[np.float32]], size: Size, spacing: tuple[float, float]
-) -> tuple[bool, int, View, float]:
+def _oriented(images: dict[int, NDArray[np.float32]], size: Size, spacing: tuple[float, float]) -> tuple[bool, int, View, float]:
     """Return whether the order is reversed, the place of slice 1, the view and the likeness of slice 1."""
     ends = sorted(images)[:1] + sorted(images)[-1:]
     scores = [likeness(images[at], size, spacing) for at in ends]
@@ -241,14 +239,16 @@ def _locate(series: Series, pixels: PixelAccess) -> list[Located]:
     _, positions, orientations = geometry.placed(volume.frames)
     stack = geometry.analyse(positions, orientations)
     place_of = {
-        index: int(round((location - stack.locations_mm[0]) / STEP_MM))
+        index: round((location - stack.locations_mm[0]) / STEP_MM)
         for location, members in zip(stack.locations_mm, stack.members, strict=True)
         for index in members
     }
     several = len(volume.frames) > len(stack.locations_mm)
     echoes = list(dict.fromkeys(frame.get("EchoTime") for frame in volume.frames)) if several else [None]
     return [
-        _one_echo(volume, size, spacing, {place_of[at]: at for at in place_of if not several or volume.frames[at].get("EchoTime") == echo}, echo)
+        _one_echo(
+            volume, size, spacing, {place_of[at]: at for at in place_of if not several or volume.frames[at].get("EchoTime") == echo}, echo
+        )
         for echo in echoes
     ]
 

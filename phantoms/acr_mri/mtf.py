@@ -17,7 +17,13 @@ from qc.pixels import PixelAccess
 from qc.results import CurveEvidence, Measurement, Metric, Result
 from qc.study import Series
 
-MTF50 = Metric("acr_mri.mtf50", "1/mm", "Frequency at which the MTF falls to 50 %", "higher", "Edge method (ISO 12233) on the round edge of the phantom")
+MTF50 = Metric(
+    "acr_mri.mtf50",
+    "1/mm",
+    "Frequency at which the MTF falls to 50 %",
+    "higher",
+    "Edge method (ISO 12233) on the round edge of the phantom",
+)
 
 # directions of the edge normal, degrees: rows are read along x at the sides, columns along y at the bottom (the plug is at the top)
 SECTORS = {"rows": ((0.0, 180.0), 24.0), "columns": ((270.0,), 30.0)}

@@ -83,16 +83,15 @@ def placement(located: Located, number: int, roll: float | None = None, center_p
 
 
 def noise_square(located: Located, number: int) -> float | None:
-    """Return the mean square of the noise in a slice: of the air in the corners, or of the water where that is more; None if unknown.
+    """Return the mean square of the noise in a slice: of the air in the corners, or of the water where the air was masked.
 
-    The water tells where the air was masked or the image was weighted after reconstruction.
+    The dark slot is like air. Water may hold noise that goes with the signal, which the slot has not.
     """
 
     def make() -> float | None:
         image, edge = located.slice(number), located.outline(number)
         air = mean_square(image, corner_air(image.shape, edge.center, edge.radius_mm, located.spacing_mm))
-        water = 2 * noise_in_water(located) ** 2
-        return max(air, water) if air is not None else water
+        return air if air is not None else 2 * noise_in_water(located) ** 2
 
     found: float | None = located.kept(f"noise_square{number}", make)
     return found

@@ -134,7 +134,9 @@ def _lying(series: Series, located: Located, params: PlacementParameters) -> Ite
     offset = float(np.hypot(*middle))
     yield OFFSET.value(offset, subject, region, down_mm=float(middle[0]), right_mm=float(middle[1]))
     if offset > params.offset_mm:
-        message = f"The phantom lies {offset:.0f} mm from the middle of the field of view ({middle[1]:+.0f} mm right, {middle[0]:+.0f} mm down)."
+        message = (
+            f"The phantom lies {offset:.0f} mm from the middle of the field of view ({middle[1]:+.0f} mm right, {middle[0]:+.0f} mm down)."
+        )
         yield Finding("acr_mri.off_center", Status.WARN, message, subject, {"right_mm": float(middle[1]), "down_mm": float(middle[0])})
 
 
@@ -146,7 +148,11 @@ def _pictures(series: Series, located: Located, params: PlacementParameters) -> 
         yield Finding("acr_mri.slice_missing", Status.WARN, f"Slice {names} of the phantom is not there.", subject, {"slices": missing})
     if located.reversed_order:
         yield Finding(
-            "acr_mri.slice_order", Status.INFO, "Slice 1 of the phantom lies at the far end of the stack.", subject, {"likeness": located.likeness}
+            "acr_mri.slice_order",
+            Status.INFO,
+            "Slice 1 of the phantom lies at the far end of the stack.",
+            subject,
+            {"likeness": located.likeness},
         )
     if located.view.mirrored:
         yield Finding("acr_mri.mirrored", Status.INFO, "The pictures show the phantom mirrored.", subject)

@@ -81,7 +81,9 @@ def resolution(series: Series, pixels: PixelAccess, params: ResolutionParameters
             yield from attempted(RESOLUTION, series.subject(), region, one, **params.recorded())
 
 
-def _block(located: Located, place: Placement, kind: str, diameter: float, first_x: float, shift: tuple[float, float], reach: float) -> Floats:
+def _block(
+    located: Located, place: Placement, kind: str, diameter: float, first_x: float, shift: tuple[float, float], reach: float
+) -> Floats:
     """Return one array, finely sampled, with its rows (for ``columns``: its columns) along the second axis."""
     pitch = 2 * diameter
     corner_x, corner_y = (first_x, FIRST_HOLE_Y) if kind == "rows" else (first_x + 3.3 * pitch, FIRST_HOLE_Y + 3 * pitch)
@@ -149,9 +151,7 @@ def _resolution(series: Series, located: Located, kind: str, region: str, params
     )
 
 
-def _shown(
-    located: Located, number: int, place: Placement, shift: tuple[float, float], kind: str, combs: dict[float, Comb]
-) -> Evidence:
+def _shown(located: Located, number: int, place: Placement, shift: tuple[float, float], kind: str, combs: dict[float, Comb]) -> Evidence:
     """The insert, enlarged, with the arrays that were resolved."""
     left, top, step = -30.0, FIRST_HOLE_Y - 8.0, 0.2
     x, y = np.arange(left, left + 84.0, step), np.arange(top, top + 36.0, step)
@@ -165,6 +165,16 @@ def _shown(
         corners = [(x0, y0), (x0 + side, y0), (x0 + side, y0 + side), (x0, y0 + side), (x0, y0)]
         comb = combs[diameter]
         label = f"{diameter:g} mm, modulation {comb.modulation:.2f}"
-        shapes.append(Shape("polygon", tuple(((b - top) / step, (a - left) / step) for a, b in corners), label, "found" if comb.resolved else "problem"))
+        shapes.append(
+            Shape(
+                "polygon", tuple(((b - top) / step, (a - left) / step) for a, b in corners), label, "found" if comb.resolved else "problem"
+            )
+        )
     bright = float(np.percentile(enlarged[30:150, 40:], 99.5))
-    return picture(enlarged, f"Slice {number} ({located.frame(number).label}), hole arrays, {kind}", tuple(shapes), (step, step), window=(0.0, max(bright, 1e-6)))
+    return picture(
+        enlarged,
+        f"Slice {number} ({located.frame(number).label}), hole arrays, {kind}",
+        tuple(shapes),
+        (step, step),
+        window=(0.0, max(bright, 1e-6)),
+    )

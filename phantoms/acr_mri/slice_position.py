@@ -127,7 +127,7 @@ def _ends(located: Located, number: int, place: Placement, params: PositionParam
     spread = max(place.spacing_mm) / STEP_MM * 1.5
     for name, (start, stop) in {"left": (left + 1.5, middle - 1.0), "right": (middle + 1.0, right - 1.5)}.items():
         ratio = (_profile(squared, place, y, start, stop) - ground) / shape**2
-        width = int(round(1.5 / STEP_MM)) | 1
+        width = round(1.5 / STEP_MM) | 1
         smooth = np.convolve(ratio, np.ones(width) / width, mode="same")
         above = np.flatnonzero((smooth > 0.25) & usable & (y > end - params.reach_mm + 2.0))
         if len(above) == 0:

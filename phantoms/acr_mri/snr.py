@@ -92,7 +92,9 @@ def _background(series: Series, located: Located, region: str, params: SnrParame
     image, edge = located.slice(number), located.outline(number)
     air = corner_air(image.shape, edge.center, edge.radius_mm, located.spacing_mm)
     if air.sum() < params.fewest_air_pixels:
-        raise Unmeasurable("too_little_air", f"{int(air.sum())} pixels of air in the corners; at least {params.fewest_air_pixels} are needed")
+        raise Unmeasurable(
+            "too_little_air", f"{int(air.sum())} pixels of air in the corners; at least {params.fewest_air_pixels} are needed"
+        )
     values = np.asarray(image[air], float)
     found = noise.background(values, params.coils)
     facts = {"ratio": found.ratio, "zeros": found.zeros, "pixels": len(values)}

@@ -62,9 +62,9 @@ class ThicknessParameters(SetByHand):
 def thickness(series: Series, pixels: PixelAccess, params: ThicknessParameters) -> Iterator[Result]:
     """Thickness = 0.2 L1 L2 / (L1 + L2) from the half-level lengths of the two ramps (slope 1:10).
 
-    The level lies halfway between the middle of each ramp and the dark slot. All is done on the squared signal, from which the mean square of
-    the noise can be taken away exactly; what the slot has beyond noise (ringing, plastic that gives signal) counts as ground. ``details`` hold both lengths, and as the second estimate the thickness from
-    a trapezoid fitted to each whole profile.
+    The level lies halfway between the middle of each ramp and the dark slot. All is done on the squared signal, from which the
+    mean square of the noise can be taken away exactly; what the slot has beyond noise (ringing, plastic that gives signal) counts as ground.
+    ``details`` hold both lengths, and as the second estimate the thickness from a trapezoid fitted to each whole profile.
 
     Worked number: lengths of 42.50 and 60.68 mm, which a tilt of 1 degree makes of 50 and 50, give 4.9985 mm.
     """
@@ -141,7 +141,11 @@ def _thickness(series: Series, located: Located, region: str, params: ThicknessP
     second = formula(upper.fitted, lower.fitted)
     if abs(second - value) > max(params.largest_disagreement_mm, 4 * uncertainty):
         raise Unmeasurable(
-            "estimators_disagree", f"half levels give {value:.2f} mm, a fitted trapezoid {second:.2f} mm", **facts, half_level=value, fitted=second
+            "estimators_disagree",
+            f"half levels give {value:.2f} mm, a fitted trapezoid {second:.2f} mm",
+            **facts,
+            half_level=value,
+            fitted=second,
         )
     if not 0.2 * NOMINAL_MM <= value <= 3 * NOMINAL_MM:
         raise Unmeasurable("thickness_implausible", f"the ramps give {value:.1f} mm", **facts)
@@ -189,5 +193,11 @@ def _shown(
     for name, ramp in ramps.items():
         signal = np.sqrt(profiles[name]) / ramp.height
         curves[name] = (x.tolist(), signal.tolist())
-    curve = CurveEvidence(title, curves, "mm along the slot", "signal / plateau", {f"{n} {s}": r.center + k * r.length / 2 for n, r in ramps.items() for s, k in (("start", -1), ("end", 1))})
+    curve = CurveEvidence(
+        title,
+        curves,
+        "mm along the slot",
+        "signal / plateau",
+        {f"{n} {s}": r.center + k * r.length / 2 for n, r in ramps.items() for s, k in (("start", -1), ("end", 1))},
+    )
     return shown, curve

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -83,7 +84,7 @@ def spikes(image: Floats, least: float = 12.0) -> list[tuple[float, float, float
     rows, columns, order, bounds = _rings(image.shape[0], image.shape[1])
     found: list[tuple[float, float, float]] = []
     flat = power.ravel()
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, stop in itertools.pairwise(bounds):
         cells = order[start:stop]
         if len(cells) < 30:
             continue

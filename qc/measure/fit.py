@@ -19,7 +19,9 @@ class Fit:
     residual: float
 
 
-def least_squares(model: Callable[[Floats], Floats], data: Floats, start: Floats, scale: Floats, correlated: float = 1.0, turns: int = 40) -> Fit:
+def least_squares(
+    model: Callable[[Floats], Floats], data: Floats, start: Floats, scale: Floats, correlated: float = 1.0, turns: int = 40
+) -> Fit:
     """Fit by Levenberg and Marquardt's damped steps, with numerical derivatives.
 
     Parameters

@@ -64,7 +64,7 @@ class Outline:
         twice = 2 * np.deg2rad(angle_deg)
         return self.ellipse[0] + self.ellipse[1] * np.cos(twice) + self.ellipse[2] * np.sin(twice)
 
-    def diameter(self, angle_deg: float, window_deg: float = 6.0) -> Diameter:
+    def diameter(self, angle_deg: float, window_deg: float = 10.0) -> Diameter:
         """Return the diameter in a direction.
 
         Edge points within `window_deg` of the direction and of its opposite, each against the ellipse, so that the small
@@ -122,7 +122,12 @@ def rough_center(image: Floats, spacing_mm: tuple[float, float]) -> tuple[tuple[
 
 
 def _rays(
-    image: Floats, center: tuple[float, float], reach_mm: tuple[float, float], spacing_mm: tuple[float, float], angles_deg: Floats, order: int
+    image: Floats,
+    center: tuple[float, float],
+    reach_mm: tuple[float, float],
+    spacing_mm: tuple[float, float],
+    angles_deg: Floats,
+    order: int,
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return distances (m,), values along rays (n, m), and which samples lie outside the image."""
     from scipy import ndimage
@@ -203,7 +208,9 @@ def _fit(angles_deg: Floats, radii: Floats, usable: NDArray[np.bool_]) -> tuple[
     return solution, keep, rms
 
 
-def outline(image: Floats, spacing_mm: tuple[float, float], blocked_deg: tuple[float, float] | None = None, order: int = 3) -> Outline | None:
+def outline(
+    image: Floats, spacing_mm: tuple[float, float], blocked_deg: tuple[float, float] | None = None, order: int = 3
+) -> Outline | None:
     """Find the edge of the largest bright round object.
 
     Parameters
@@ -258,7 +265,9 @@ def _seen_from(
     return Outline(center, spacing_mm, seen_angles, seen_radii, keep_final, (float(final[0]), float(final[3]), float(final[4])), rms, cut)
 
 
-def edge_profile(image: Floats, edge: Outline, angles_deg: Floats, reach_mm: float = 6.0, step_mm: float = 0.25, order: int = 1) -> tuple[Floats, Floats]:
+def edge_profile(
+    image: Floats, edge: Outline, angles_deg: Floats, reach_mm: float = 6.0, step_mm: float = 0.25, order: int = 1
+) -> tuple[Floats, Floats]:
     """Return the mean signal across the edge: distance from the fitted edge in mm (positive outside), and signal from 1 inside to 0.
 
     Profiles along rays, each divided by the signal inside the edge in its direction, averaged.

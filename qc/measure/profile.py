@@ -57,7 +57,9 @@ class Placement:
 
 def trapezoid(x: Floats, center: float, length: float, edge: float) -> Floats:
     """Return a trapezoid of height 1 with `length` at half height and slopes of length `edge`."""
-    return np.asarray(np.clip((length / 2 + edge / 2 - np.abs(x - center)) / max(edge, 1e-6), 0.0, min(1.0, length / max(edge, 1e-6) / 2 + 0.5)))
+    return np.asarray(
+        np.clip((length / 2 + edge / 2 - np.abs(x - center)) / max(edge, 1e-6), 0.0, min(1.0, length / max(edge, 1e-6) / 2 + 0.5))
+    )
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def plateau(
     step = float(x[1] - x[0])
     baseline = float(squared[dark].mean())
     signal = squared - baseline
-    width = max(1, int(round(3.0 / step)) | 1)
+    width = max(1, round(3.0 / step) | 1)
     smooth = np.convolve(signal, np.ones(width) / width, mode="same")
     peak = float(np.percentile(smooth, 95))
     noise = float(smooth[dark].std())
@@ -152,9 +154,7 @@ def plateau(
     if ends[0] is None or ends[1] is None:
         return None
     (start, start_error), (stop, stop_error) = ends[0], ends[1]
-    return Plateau(
-        stop - start, float(np.hypot(start_error, stop_error)), (start + stop) / 2, fitted, edge, bright, ground
-    )
+    return Plateau(stop - start, float(np.hypot(start_error, stop_error)), (start + stop) / 2, fitted, edge, bright, ground)
 
 
 def _half_level(
@@ -197,7 +197,6 @@ def rising_edge(x: Floats, squared: Floats, start: float, correlated: float = 1.
 
     A linear rise, blurred or not: the fitted half level of a symmetric rise does not depend on its exact shape.
     """
-
     weight = np.sqrt(len(x))  # the height is known to some 5 %; where little of the bright part is seen this holds the fit
 
     def model(p: Floats) -> Floats:

@@ -42,9 +42,9 @@ def best_comb(block: Floats, step_mm: float, pitch_mm: float, sigma: float, nois
     -------
     The row with the deepest valleys among those that are resolved, else among all.
     """
-    rows, count = block.shape
+    _rows, count = block.shape
     pitch = pitch_mm / step_mm
-    quarter, tenth = max(1, int(round(0.2 * pitch))), max(1, int(round(0.1 * pitch)))
+    quarter, tenth = max(1, round(0.2 * pitch)), max(1, round(0.1 * pitch))
     ground = float(np.nanpercentile(block, 5))
     height = float(np.nanpercentile(block, 95)) - ground
     starts = np.arange(quarter, int(count - 3 * pitch - quarter - 1))
