@@ -164,7 +164,7 @@ def _brightest(located: Located) -> list[int]:
     near = near[:: max(1, len(near) // 10)]
     strength = []
     for index in near:
-        _, score, contrast = bars.align(stack.slice(index), module.pose, stack.spacing_mm)
+        _, score, contrast = bars.align(stack.slice(index), module.pose, stack.spacing_mm, step_deg=0.4)
         strength.append(contrast if score > bars.LEAST_MATCH else 0.0)
     if max(strength) <= 0:
         raise Unmeasurable("bars_not_found", "no line-pair groups where the module should show them")
