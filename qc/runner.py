@@ -109,6 +109,7 @@ def facts_of(series: Series) -> dict[str, Any]:
         "manufacturer": series.first("Manufacturer"),
         "model": series.first("ManufacturerModelName"),
         "kernel": series.first("ConvolutionKernel"),
+        "slice_thickness_mm": series.first("SliceThickness"),
         "protocol": series.first("ProtocolName"),
     }
 

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from phantoms.ct.models import ACR_BARS, BAR_ANGLES_DEG, BAR_COUNTS, BAR_RADIUS_MM
 from phantoms.ct.pose import Pose
+from qc.errors import Unmeasurable
 from qc.measure.mtf import bar_amplitude, droege_morin
 
 Floats = NDArray[np.float64]
 RADIAL_HALF_MM = 1.5
 LEAST_CONTRAST_HU = 60.0
 LEAST_MATCH = 0.7
+MOST_UNEVEN = 0.2  # of the contrast of the groups
 
 
 @dataclass(frozen=True)
@@ -81,22 +83,25 @@ def _blocks(turns_deg: Floats) -> Floats:
     return blocks
 
 
-def align(image: NDArray[Any], pose: Pose, spacing_mm: tuple[float, float], reach_deg: float = 6.0) -> tuple[Pose, float, float]:
+def align(
+    image: NDArray[Any], pose: Pose, spacing_mm: tuple[float, float], reach_deg: float = 6.0, step_deg: float = 0.1
+) -> tuple[Pose, float, float]:
     """Turn the pose to the groups themselves (the module may be rolled against the others).
 
     Returns
     -------
     (pose, correlation with the groups' places, contrast in HU)
     """
-    turns = np.arange(0.0, 360.0, 0.1)
+    turns = np.arange(0.0, 360.0, step_deg)
     profile = circle(image, pose, spacing_mm, turns)
     low, high = np.percentile(profile, [25, 97])
     shape = np.clip((profile - low) / max(high - low, 1e-6), 0, 0.5)
     wanted = _blocks(turns)
-    shifts = np.arange(-round(reach_deg / 0.1), round(reach_deg / 0.1) + 1)
-    score = np.array([np.corrcoef(np.roll(shape, -shift), wanted)[0, 1] for shift in shifts])
+    shifts = np.arange(-round(reach_deg / step_deg), round(reach_deg / step_deg) + 1)
+    moved = shape[(np.arange(len(turns)) + shifts[:, None]) % len(turns)]
+    score = (moved - shape.mean()) @ (wanted - wanted.mean()) / (len(turns) * max(float(shape.std() * wanted.std()), 1e-9))
     at = int(score.argmax())
-    turn = shifts[at] * 0.1 * (-1 if pose.mirrored else 1)
+    turn = shifts[at] * step_deg * (-1 if pose.mirrored else 1)
     return replace(pose, roll_deg=pose.roll_deg + float(turn)), float(score[at]), float(high - low)
 
 
@@ -127,22 +132,22 @@ def _strip(image: NDArray[Any], pose: Pose, angle_deg: float, spacing_mm: tuple[
 
 
 def read_catphan(image: NDArray[Any], pose: Pose, spacing_mm: tuple[float, float], noise_hu: float) -> Bars | None:
-    """Return the modulation of the 21 groups, normalised to the whole contrast of the coarsest; None where no group is there.
+    """Return the modulation of the groups 2 to 21, None where no group is there.
 
     Over the whole periods between the first and the last gap of a group the amplitude of the group's frequency is
-    2 c MTF / pi, whatever the phase. Two bars (1 lp/cm) have one gap only: their contrast is c.
+    2 c MTF / pi, whatever the phase. The contrast c of a group is twice its mean over the gaps' level, which blur does not change.
+
+    Raises
+    ------
+    Unmeasurable
+        ``bars_partly_in_slice``: the contrast differs from group to group by over a fifth.
     """
     pose, score, contrast = align(image, pose, spacing_mm)
     if score <= LEAST_MATCH or contrast <= LEAST_CONTRAST_HU:
         return None
+    base = float(np.percentile(circle(image, pose, spacing_mm, np.arange(0.0, 360.0, 0.1)), 25))
     along = np.arange(-9.0, 9.005, 0.02)
-    first = _strip(image, pose, BAR_ANGLES_DEG[0], spacing_mm, along)
-    bars = (np.abs(np.abs(along) - 5.0) < 1.0) & (np.abs(along) < 6.0)
-    gap = np.abs(along) < 0.8
-    contrast = float(np.median(first[bars]) - np.median(first[gap]))
-    if contrast < LEAST_CONTRAST_HU:
-        return None
-    frequency, mtf, noise = [], [], []
+    frequency, amplitude, noise, contrasts = [], [], [], []
     nyquist = 0.5 / max(spacing_mm)
     for number in range(2, len(BAR_COUNTS) + 1):
         f = number / 10.0
@@ -150,13 +155,20 @@ def read_catphan(image: NDArray[Any], pose: Pose, spacing_mm: tuple[float, float
             break
         profile = _strip(image, pose, BAR_ANGLES_DEG[number - 1], spacing_mm, along)
         half = (BAR_COUNTS[number - 1] - 2) / 2 / f
-        value = bar_amplitude(along, profile, f, -half, half)
         # the piece is 2 half long and 3 mm high; its noise amplitude is that of so many pixels
         error = noise_hu * 2 / np.sqrt(max(2 * half * 2 * RADIAL_HALF_MM / (spacing_mm[0] * spacing_mm[1]), 1.0))
+        value = bar_amplitude(along, profile, f, -half, half)
         frequency.append(f)
-        mtf.append(np.sqrt(max(value**2 - error**2, 0.0)) * np.pi / (2 * contrast))
-        noise.append(error * np.pi / (2 * contrast))
-    return Bars(np.array(frequency), np.array(mtf), np.array(noise), contrast, pose)
+        amplitude.append(np.sqrt(max(value**2 - error**2, 0.0)))
+        noise.append(error)
+        contrasts.append(2 * (float(profile[(along >= -half) & (along < half)].mean()) - base))
+    usual = float(np.median(contrasts[:8]))
+    if usual < LEAST_CONTRAST_HU or np.abs(np.array(contrasts[:8]) / usual - 1).max() > MOST_UNEVEN:
+        raise Unmeasurable(
+            "bars_partly_in_slice", "no slice lies wholly in the line pairs: their groups differ in contrast", contrasts_hu=contrasts[:8]
+        )
+    scale = np.pi / (2 * np.array(contrasts))
+    return Bars(np.array(frequency), np.array(amplitude) * scale, np.array(noise) * scale, usual, pose)
 
 
 def read_acr(image: NDArray[Any], pose: Pose, spacing_mm: tuple[float, float], noise_hu: float, base_hu: float) -> Bars | None:

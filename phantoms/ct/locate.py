@@ -95,6 +95,8 @@ class Located:
     def _module(self, name: str) -> Module:
         if name != "inserts" and name not in self.model.modules:
             raise Unmeasurable("no_such_module", f"the {self.model.title} has no module for this test")
+        if name != "inserts" and self.origin_from == "best_slice":
+            raise Unmeasurable("origin_uncertain", "neither an end of the insert module nor its ramps tell where the other modules lie")
         center, half = self.place_mm(name)
         stack = self.stack
         thickness = stack.rows[0].get("SliceThickness")
@@ -158,7 +160,7 @@ def search(stack: Stack, models: tuple[Model, ...] = MODELS) -> tuple[Match, int
     step = stack.step_mm or 1.0
     stride = max(1, int(COARSE_STEP_MM / step), -(-len(stack) // MOST_COARSE))
     best: tuple[Match, int, Outline] | None = None
-    for at in range(stride // 2, len(stack), stride):
+    for at in range(min(stride // 2, (len(stack) - 1) // 2), len(stack), stride):
         edge = outline(stack.slice(at), stack.spacing_mm)
         if edge is None or not is_round(edge):
             continue
@@ -176,11 +178,19 @@ def find(stack: Stack, models: tuple[Model, ...] = MODELS) -> Located | None:
     if best is None:
         return None
     found, at, edge = best
-    low, high, plateau = _extent(stack, found, at, edge)
-    middle = (low + high) / 2 if low is not None and high is not None else None
     half = found.model.insert_module_half_mm
-    if middle is not None and abs((high or 0) - (low or 0) - 2 * half) > half:
-        middle = None
+    for _ in range(2):  # the second time from the slice in the middle, so the result does not hang on where the search began
+        low, high, plateau = _extent(stack, found, at, edge)
+        middle = (low + high) / 2 if low is not None and high is not None else None
+        if middle is None or abs((high or 0) - (low or 0) - 2 * half) > half:
+            middle = None
+            break
+        again = stack.nearest(middle)
+        renewed = outline(stack.slice(again), stack.spacing_mm)
+        rematch = match(stack.slice(again), renewed, stack.spacing_mm, (found.model,)) if renewed else None
+        if renewed is None or rematch is None:
+            break
+        at, edge, found = again, renewed, rematch
     origin_from = "module_ends"
     if middle is None:
         origin_from = "one_end" if (low is None) != (high is None) else "best_slice"

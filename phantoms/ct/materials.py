@@ -15,7 +15,7 @@ from phantoms.ct.regions import Reading, facts, read_disc
 from qc.check import Applies, Example, check
 from qc.picture import circle, picture
 from qc.pixels import PixelAccess
-from qc.results import Result, Shape
+from qc.results import Finding, Result, Shape, Status
 from qc.study import Series
 
 
@@ -27,8 +27,8 @@ class MaterialParameters:
     ----------
     share_of_radius
         Radius of the measured disc over that of the insert; clear of the blurred rim.
-    least_expected_share
-        An insert whose disc varies by more than this share of the contrast between inserts is not read (cut, bubble).
+    widest_sd_hu
+        An insert whose disc varies by more than this is not read (cut, bubble, wrong place).
     """
 
     share_of_radius: float = 0.62
@@ -52,6 +52,9 @@ def insert_place(module: Module, insert: Insert, spacing_mm: tuple[float, float]
     needs="volume",
     applies=Applies(modalities=frozenset({"CT"}), classes=ALL_CLASSES),
     metrics=(CT_NUMBER, LINEARITY, CNR),
+    codes={
+        "ct_phantom.density_like": "The kernel scales CT numbers above water, so the usual ranges do not hold. Compare with the baseline of this kernel."
+    },
     params=MaterialParameters,
     source="ACR CT QC manual (CT number accuracy); CatPhan manuals (sensitometry)",
     invariances=("file_order", "rescale"),
@@ -115,6 +118,11 @@ def materials(series: Series, pixels: PixelAccess, params: MaterialParameters) -
         yield LINEARITY.value(linear[0], subject, "inserts", slope=linear[1], intercept_hu=linear[2], residual_hu=linear[3], **common)
     else:
         yield LINEARITY.missing("too_few_inserts", subject, "inserts", **common)
+    compressed = _compression(read, nominal)
+    if compressed is not None:
+        kernel = str(common["kernel"])
+        text = f"CT numbers above water are about {100 * compressed:.0f} % of the usual ones, those below are as usual: kernel {kernel} explains it"
+        yield Finding("ct_phantom.density_like", Status.INFO, text, subject, {"share": compressed, "kernel": kernel})
     if "ldpe" in read and "polystyrene" in read:
         one, two = read["ldpe"], read["polystyrene"]
         value = 2 * abs(one.mean - two.mean) / (one.sd + two.sd) if one.sd + two.sd > 0 else None
@@ -123,6 +131,16 @@ def materials(series: Series, pixels: PixelAccess, params: MaterialParameters) -
                 np.hypot(np.hypot(one.mean_uncertainty, two.mean_uncertainty) * 2 / (one.sd + two.sd), value * one.sd_uncertainty / one.sd)
             )
             yield CNR.value(value, subject, "ldpe_polystyrene", uncertainty=spread, **common)
+
+
+def _compression(read: dict[str, Reading], nominal: dict[str, float]) -> float | None:
+    """Return the slope above water where it is well below 1 while the slope below water is not: a density-like reconstruction."""
+    pairs = np.array([(nominal[name], found.mean) for name, found in read.items()])
+    above, below = pairs[pairs[:, 0] > 100], pairs[pairs[:, 0] < -80]
+    if len(above) < 2 or len(below) < 1:
+        return None
+    slopes = [float((x * y).sum() / (x * x).sum()) for x, y in (above.T, below.T)]
+    return slopes[0] if slopes[0] < 0.75 and abs(slopes[1] - 1) < 0.15 else None
 
 
 def _line(read: dict[str, Reading], nominal: dict[str, float]) -> tuple[float, float, float, float] | None:

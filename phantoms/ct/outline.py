@@ -65,11 +65,10 @@ def outline(image: NDArray[Any], spacing_mm: tuple[float, float], smallest_mm: f
     4 mm of it. Parts of the edge that are no edge (couch) or lie outside the image do not take part.
     """
     mask, step = coarse_mask(image, spacing_mm)
-    rows, columns = np.nonzero(mask)
-    if len(rows) < 50:
+    if mask.sum() < 50:
         return None
     pitch = step[0] * spacing_mm[0], step[1] * spacing_mm[1]
-    edge_y, edge_x, cut = _coarse_edge(mask, pitch)
+    edge_y, edge_x = _coarse_edge(mask, pitch)
     if len(edge_y) < FEWEST_RAYS:
         return None
     x, y, radius, _ = fit_circle(edge_x, edge_y)
@@ -88,13 +87,13 @@ def outline(image: NDArray[Any], spacing_mm: tuple[float, float], smallest_mm: f
     return Outline((float(center[0]), float(center[1])), float(radius), float(rms), float(on_circle.sum() / len(ANGLES)), cut)
 
 
-def _coarse_edge(mask: NDArray[np.bool_], pitch: tuple[float, float]) -> tuple[Any, Any, bool]:
+def _coarse_edge(mask: NDArray[np.bool_], pitch: tuple[float, float]) -> tuple[Any, Any]:
     """Border points of the mask in mm (y, x), those on the border of the image left out."""
     from scipy import ndimage
 
     inner = ndimage.binary_erosion(mask, border_value=1)
     rows, columns = np.nonzero(mask & ~inner)
-    return rows * pitch[0], columns * pitch[1], False
+    return rows * pitch[0], columns * pitch[1]
 
 
 def _fine_edge(image: NDArray[Any], center: tuple[float, float], radius_mm: float, spacing_mm: tuple[float, float]) -> NDArray[np.float64]:
@@ -111,12 +110,10 @@ def _fine_edge(image: NDArray[Any], center: tuple[float, float], radius_mm: floa
     air = rays[:, -3:].mean(axis=1)
     level = 0.5 * (wall + air)
     usable = inside & (wall - air > 300)
-    found = []
-    for at in np.flatnonzero(usable):
-        above = np.flatnonzero(rays[at] >= level[at])
-        last = int(above[-1]) if len(above) else -1
-        if 0 <= last < len(steps) - 1:
-            drop = rays[at, last] - rays[at, last + 1]
-            r = distance[last] + 0.2 * (rays[at, last] - level[at]) / drop
-            found.append((r * np.cos(ANGLES[at]), r * np.sin(ANGLES[at])))
-    return np.array(found, float).reshape(-1, 2)
+    above = rays >= level[:, None]
+    last = len(steps) - 1 - np.argmax(above[:, ::-1], axis=1)
+    usable &= above.any(axis=1) & (last < len(steps) - 1)
+    at = np.flatnonzero(usable)
+    inner, outer = rays[at, last[at]], rays[at, last[at] + 1]
+    r = distance[last[at]] + 0.2 * (inner - level[at]) / (inner - outer)
+    return np.column_stack([r * np.cos(ANGLES[at]), r * np.sin(ANGLES[at])])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from phantoms.ct.locate import locate
 from phantoms.ct.metrics import OFFSET, ORIGIN, ROLL, TILT
 from phantoms.ct.models import ALL_CLASSES
@@ -55,8 +53,11 @@ def position(series: Series, pixels: PixelAccess, params: NoParameters) -> Itera
         shapes.append(circle(edge.center, edge.radius_mm, stack.spacing_mm, "outline", "found"))
     shown = picture(module.image, f"{located.model.title}: position", shapes, stack.spacing_mm, stack.unit, window=(-250.0, 450.0))
     step = stack.step_mm or 0.0
-    origin_u = {"ramps": 0.1, "module_ends": 0.25, "one_end": 0.5}.get(located.origin_from, 1.0) * max(step, 0.5)
-    yield ORIGIN.value(located.origin_mm, subject, uncertainty=origin_u, cut=module.cut, **common)
+    if located.origin_from == "best_slice":
+        yield ORIGIN.missing("module_ends_not_seen", subject, **common)
+    else:
+        spread = {"ramps": 0.1, "module_ends": 0.25}.get(located.origin_from, 0.5) * max(step, 0.5)
+        yield ORIGIN.value(located.origin_mm, subject, uncertainty=spread, cut=module.cut, **common)
     yield ROLL.value(
         pose.roll_deg,
         subject,
@@ -75,4 +76,3 @@ def position(series: Series, pixels: PixelAccess, params: NoParameters) -> Itera
     middle = [(side - 1) / 2 for side in module.image.shape]
     yield OFFSET.value((pose.center[1] - middle[1]) * stack.spacing_mm[1], subject, "right", **common)
     yield OFFSET.value((pose.center[0] - middle[0]) * stack.spacing_mm[0], subject, "down", **common)
-    assert np.isfinite(located.origin_mm)

@@ -53,8 +53,8 @@ def _wires(grid: Grid, z: float, thickness: float, side: int, tilt: tuple[float,
         return total
     for angle in (-90.0, 0.0, 90.0, 180.0):
         x, y = _at(angle, 38.0, 1)
-        # in the frame of a tilted phantom the slice lies higher on one side; the recipe turns by the tilt only, not by the roll
-        here = z + np.tan(np.deg2rad(tilt[0])) * x * -1 + np.tan(np.deg2rad(tilt[1])) * y * -1
+        # an axis that wanders to the right lies lower in the phantom on the left: height along the axis is z + x tan(tilt)
+        here = z + np.tan(np.deg2rad(tilt[0])) * x + np.tan(np.deg2rad(tilt[1])) * y
         middle = np.clip(here / TAN23, -21, 21)
         low, high = np.clip([here / TAN23 - length / 2, here / TAN23 + length / 2], -21, 21)
         if high <= low:

@@ -135,7 +135,8 @@ def _slice(parts: Sequence[Part], scan: Scan, grid: Grid, z: float, kept: dict[t
 
 
 def _through(grid: Grid, draw: Callable[[Grid], Image], psf_mm: float, factor: int) -> Image:
-    """`through_psf` on a grid that is finer by a factor."""
+    """`through_psf` on a grid that is finer by a factor, at least so fine that the point spread is sampled well."""
+    factor = max(factor, int(np.ceil(1.2 * max(grid.spacing_mm) / psf_mm))) if psf_mm > 0 else factor
     if factor == 1:
         return through_psf(grid, draw, psf_mm)
     fine = through_psf(grid.finer(factor), draw, psf_mm)

@@ -59,9 +59,9 @@ def edge_spread(distance_mm: Floats, values: Floats, bin_mm: float, reach_mm: fl
     index, flat = index[inside], np.ravel(values)[inside].astype(float)
     number = np.bincount(index, minlength=count)
     total = np.bincount(index, flat, minlength=count)
-    places = (np.arange(count) + 0.5) * bin_mm - reach_mm
+    places = np.asarray((np.arange(count) + 0.5) * bin_mm - reach_mm, np.float64)
     have = number > 0
-    return places, np.interp(places, places[have], total[have] / number[have])
+    return places, np.asarray(np.interp(places, places[have], total[have] / number[have]), np.float64)
 
 
 def from_edge_spread(places_mm: Floats, values: Floats, highest: float = 2.0, taper: float = 0.5) -> Mtf:

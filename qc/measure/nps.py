@@ -47,7 +47,9 @@ class Nps:
 
     @property
     def peak_frequency(self) -> float | None:
-        """Frequency of the maximum from a parabola through the smoothed neighbourhood; None where the spectrum is flat.
+        """Frequency of the maximum from a parabola through its neighbourhood; None where the spectrum is flat.
+
+        A maximum in the two lowest bins is structure (rings, cupping), not noise: the next summit counts.
 
         Flat: the maximum does not stand out from the median of the spectrum by more than a fifth (white noise).
         """
@@ -106,6 +108,13 @@ def _peak(frequency: Floats, radial: Floats) -> float | None:
 
     smooth = ndimage.gaussian_filter1d(np.asarray(radial, float), 1.0)
     at = int(smooth.argmax())
+    if at < 2:  # rings and cupping pile up at the lowest frequencies; the peak of the noise is the next summit
+        inner = np.arange(2, len(smooth) - 1)
+        tops = inner[(smooth[inner] > smooth[inner - 1]) & (smooth[inner] >= smooth[inner + 1])]
+        tops = [top for top in tops if smooth[top] > 1.1 * smooth[:top].min()]
+        if len(tops) == 0:
+            return None
+        at = int(max(tops, key=lambda top: smooth[top]))
     if smooth[at] < 1.2 * float(np.median(smooth)):
         return None
     reach = 3

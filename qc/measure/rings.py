@@ -64,12 +64,27 @@ def strongest_ring(
     total = np.bincount(index, values)
     mean = total / np.maximum(number, 1)
     spread = np.sqrt(np.maximum(np.bincount(index, values**2) / np.maximum(number, 1) - mean**2, 0))
-    profile = mean - ndimage.median_filter(mean, width, mode="nearest")
+    rest = mean - _smooth_part(mean, np.sqrt(np.maximum(number, 1)))
+    profile = rest - ndimage.median_filter(rest, width, mode="nearest")
     error = spread / np.sqrt(np.maximum(number, 1))
     inner = slice(2, -2)
     at = int((np.abs(profile) / np.maximum(error, 1e-9))[inner].argmax()) + 2
     radii = inner_mm + (np.arange(len(mean)) + 0.5) * step
-    return Ring(float(profile[at]), float(radii[at]), float(error[at]), radii, profile)
+    return Ring(float(profile[at]), float(radii[at]), float(error[at]), np.asarray(radii, np.float64), np.asarray(profile, np.float64))
+
+
+def _smooth_part(mean: Floats, weights: Floats) -> NDArray[np.float64]:
+    """Cupping: polynomial of fourth degree, fitted again without what stands out, so that a slope does not bias the median."""
+    x = np.linspace(-1, 1, len(mean))
+    keep = np.ones(len(mean), bool)
+    fitted: NDArray[Any] = np.zeros(len(mean))
+    for _ in range(3):
+        fitted = np.polyval(np.polyfit(x[keep], mean[keep], 4, w=weights[keep]), x)
+        off = np.abs(mean - fitted)
+        keep = off <= 3 * 1.4826 * float(np.median(off)) + 1e-9
+        if keep.sum() < 10:
+            break
+    return np.asarray(fitted)
 
 
 def streak_sd(

@@ -56,7 +56,7 @@ def width_at_half(places: Floats, values: Floats, peak: int | None = None) -> Wi
         last += 1
     lobe = values[first : last + 1]
     plateau = lobe[lobe > 0.9 * lobe.max()]
-    half = 0.5 * (float(np.median(plateau)) if len(plateau) > 0.3 * len(lobe) else float(lobe.max()))
+    half = 0.5 * (float(np.median(plateau)) if len(plateau) > 0.5 * len(lobe) else float(lobe.max()))
     first = last = at
     while first > 0 and values[first - 1] > half:
         first -= 1
