@@ -44,6 +44,10 @@ class DestinationUnknown(ConfigurationError):
     """The PACS does not know the AE title that it should send to. Asking again does not help."""
 
 
+class HungUp(DestinationUnknown):
+    """The PACS hung up in place of an answer, which is how some say that. It may also be this one study that it stumbles over."""
+
+
 @dataclass(frozen=True)
 class Quirks:
     """What a PACS does in its own way.
@@ -221,7 +225,7 @@ class Pacs:
         if ended.status == UNKNOWN_DESTINATION:
             raise DestinationUnknown(f"{peer.name} does not know the move destination {peer.destination!r}: enter this AE title there")
         if ended.status is None and not heard and time.monotonic() - start < peer.answer_s:
-            raise DestinationUnknown(
+            raise HungUp(
                 f"{peer.name} hung up when asked to send to {peer.destination!r}: most likely it does not know this move destination"
             )
         return ended

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from flows import inventory
-from flows.dimse import Pacs, Peer
+from flows.dimse import HungUp, Pacs, Peer
 from flows.inventory import Study
 from flows.retrieve import Retrieved, retrieve
 from flows.sources import Observation, Skip
@@ -118,7 +118,7 @@ class DimseSource:
             for low, high in listed.unsure:
                 text = f"the PACS cuts its answers: there may be more studies between {low} and {high} than it lists"
                 found.skipped.append(Skip(f"pacs:/window/{low:%Y%m%d%H%M}", "cut_list", text))
-            asked = 0
+            asked, hung_up = 0, 0
             for study in listed.found.values():
                 if not self._takes(study):
                     listing = ", ".join(study.modalities)
@@ -132,7 +132,15 @@ class DimseSource:
                     self._carry(study.uid, before, after)
                 else:
                     asked += 1
-                    done = retrieve(pacs, self.spool, study.uid, of_study=study.instances, arrived=self.arrived)
+                    try:
+                        done = retrieve(pacs, self.spool, study.uid, of_study=study.instances, arrived=self.arrived)
+                    except HungUp as error:
+                        hung_up += 1
+                        if hung_up > 1:
+                            raise  # not one study: the destination
+                        after.missing_since[study.uid] = before.missing_since.get(study.uid, now)
+                        found.skipped.append(Skip(f"pacs:/{study.uid}", "incomplete", str(error)))
+                        continue
                     self._note(study, done, before, after, found, now)
         if not found.more:
             after.until = today.isoformat(timespec="seconds")
@@ -171,7 +179,7 @@ class DimseSource:
         after.counted[study.uid] = done.expected.total
         if done.state == "incomplete":
             since = after.missing_since[study.uid] = before.missing_since.get(study.uid, now)
-            found.skipped.append(Skip(f"pacs:/{study.uid}", "incomplete", _lacking(done)))
+            found.skipped.append(Skip(f"pacs:/{study.uid}", "incomplete", self._lacking(done)))
             if now - since < self.wanted.patience_s:
                 found.waiting += done.lacking or 1
                 return
@@ -190,16 +198,17 @@ class DimseSource:
                 found.seen.append(Seen(place, stat.st_size, stat.st_mtime_ns, *uids))
             found.skipped += [Skip(place, one.reason, one.message) for one in intake.rejected]
 
-
-def _lacking(done: Retrieved) -> str:
-    """Say how many of a study are missing, name some, and how the PACS said the last retrieve ended."""
-    text = f"{done.lacking} of {done.expected.total} instances that the PACS counts did not come"
-    if done.missing:
-        names = ", ".join(one.uid for one in done.missing[:NAMED])
-        text += f": {names}" + (f" and {len(done.missing) - NAMED} more" if len(done.missing) > NAMED else "")
-    if done.operations:
-        last = done.operations[-1]
-        counters = {"completed": last.completed, "failed": last.failed, "warning": last.warning}
-        told = ", ".join(f"{name} {'not told' if number is None else number}" for name, number in counters.items())
-        text += f" (the PACS ended with {'no answer' if last.status is None else f'0x{last.status:04X}'}; {told})"
-    return text
+    def _lacking(self, done: Retrieved) -> str:
+        """Say how many of a study are missing, name some, and how the PACS said the last retrieve ended."""
+        text = f"{done.lacking} of {done.expected.total} instances that the PACS counts did not come"
+        if done.missing:
+            names = ", ".join(one.uid for one in done.missing[:NAMED])
+            text += f": {names}" + (f" and {len(done.missing) - NAMED} more" if len(done.missing) > NAMED else "")
+        if done.operations:
+            last = done.operations[-1]
+            counters = {"completed": last.completed, "failed": last.failed, "warning": last.warning}
+            told = ", ".join(f"{name} {'not told' if number is None else number}" for name, number in counters.items())
+            text += f" (the PACS ended with {'no answer' if last.status is None else f'0x{last.status:04X}'}; {told})"
+            if self.peer.retrieve == "move" and not done.paths and last.status != 0:
+                text += f"; does it know the move destination {self.peer.destination!r}?"
+        return text

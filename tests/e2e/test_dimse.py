@@ -14,6 +14,7 @@ from flows import inventory
 from flows.dimse import DestinationUnknown, Pacs, Peer, Quirks, storage_contexts
 from flows.receiver import ReceiverOptions, serve
 from flows.retrieve import retrieve
+from flows.sources.dimse import Cursor, DimseSource, Wanted
 from flows.spool import Spool
 from qc.errors import ConfigurationError, Transient
 
@@ -250,3 +251,61 @@ def test_a_retrieve_fits_into_one_association():
     for classes in ([], ["1.2.840.10008.5.1.4.1.1.2"], [f"1.2.3.{at}" for at in range(200)]):
         assert 0 < len(storage_contexts(classes)) <= 126
     assert len(storage_contexts(["1.2.3.99", "1.2.3.98"])) > 2
+
+
+# -- as a source
+
+
+class Clock:
+    def __init__(self):
+        self.now = DAY.timestamp() + 40_000
+
+    def __call__(self):
+        return self.now
+
+
+def test_an_incomplete_study_is_held_back_then_handed_over_and_said(spool):
+    clock, have = Clock(), series(STUDY, 5)
+    lost = [have[2].SOPInstanceUID]
+    with FakePacs(have, lose=lambda asked, uids: lost) as fake:
+        source = DimseSource(talk(fake).peer, spool, Wanted(patience_s=600), clock=clock)
+        found, cursor = source.observe(None)
+        assert (found.seen, found.waiting) == ([], 1)
+        assert found.skipped[0].reason == "incomplete"
+        assert str(lost[0]) in found.skipped[0].message
+        clock.now += 601
+        found, cursor = source.observe(cursor)
+        assert (len(found.seen), found.waiting) == (4, 0)
+        fake.lose = None
+        found, cursor = source.observe(cursor)
+        assert len(found.seen) == 5
+        assert found.skipped == []
+        asked = len(fake.asked)
+        assert source.observe(cursor)[0].seen == []
+        assert len(fake.asked) == asked
+        assert [one.StudyInstanceUID for one in fake.asked] == [STUDY] * asked
+
+
+def test_more_studies_than_one_look_takes(spool):
+    have = day_of(23)
+    with FakePacs(have) as fake:
+        source = DimseSource(talk(fake).peer, spool, clock=Clock())
+        first, cursor = source.observe(None)
+        second, cursor = source.observe(cursor)
+    assert (first.more, second.more) == (True, False)
+    assert (len(first.seen), len(second.seen)) == (20, 3)
+
+
+def test_one_study_that_the_pacs_stumbles_over_is_not_taken_for_the_destination(spool):
+    with FakePacs(series(STUDY, 2), on_move="abort") as fake:
+        source = DimseSource(talk(fake, retrieve="move", destination="PACSQC").peer, spool, clock=Clock())
+        found, _ = source.observe(None)
+        assert [one.reason for one in found.skipped] == ["incomplete"]
+        fake.instances = [*fake.instances, *series("1.2.3.5", 2)]
+        with pytest.raises(DestinationUnknown, match="'PACSQC'"):
+            source.observe(None)
+
+
+@pytest.mark.parametrize("text", [None, "", "nonsense", "[]", '{"until": "tomorrow"}', '{"counted": 3}'])
+def test_a_cursor_that_cannot_be_read_is_an_empty_one(text):
+    assert Cursor.read(text) == Cursor()
