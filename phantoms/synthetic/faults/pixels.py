@@ -162,7 +162,7 @@ def shading_of_phantom(files: Files, rng: Generator) -> Files:
     return _shade(files, _acr_stack(files), rng)
 
 
-@fault("pixels.stripes", "warn", has_measured_image, implemented=False, words=("stripe", "line", "band", "herringbone", "spike", "zipper"))
+@fault("pixels.stripes", "warn", has_measured_image, words=("stripe", "line", "band", "herringbone", "spike", "zipper"))
 def stripes(files: Files, rng: Generator) -> Files:
     """One image is overlaid with a wave of stripes, as a spark in the scan room makes them."""
     dataset = files[pick_image(files, rng, MEASURED)]
