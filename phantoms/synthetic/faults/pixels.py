@@ -194,7 +194,6 @@ def _offset_ct(files: Anything) -> list[int]:
     "pixels.rescale",
     "warn",
     lambda files: bool(_offset_ct(files)),
-    implemented=False,
     words=("rescale", "intercept", "hu", "ct number", "scale"),
 )
 def wrong_rescale(files: Files, rng: Generator) -> Files:
@@ -212,7 +211,6 @@ def _radiographs(files: Anything) -> list[int]:
     "pixels.inverted",
     "warn",
     lambda files: bool(_radiographs(files)),
-    implemented=False,
     words=("invert", "negative", "white black", "monochrome"),
 )
 def inverted(files: Files, rng: Generator) -> Files:
