@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from qc import stacks
 from qc.check import Applies, Example, FrameCheckBase, check
-from qc.picture import picture
+from qc.checks._worst import Worst, share
 from qc.pixels import FramePixels
-from qc.results import Finding, ImageEvidence, Metric, Result, Status
+from qc.results import Finding, Metric, Result, Status
 from qc.study import Frame, Series
 
 CLIPPED = Metric(
@@ -78,24 +78,6 @@ def fingerprint(stored: NDArray[Any]) -> tuple[int, int, int]:
     return total, int.from_bytes(data[whole * 8 :].tobytes(), "little"), len(data)
 
 
-@dataclass
-class _Group:
-    """Frames with one fault: how many, the first few, and a picture of the worst."""
-
-    count: int = 0
-    frames: list[Frame] = field(default_factory=list)
-    worst: float = -1.0
-    evidence: tuple[ImageEvidence, ...] = ()
-
-    def add(self, frame: Frame, badness: float, image: NDArray[Any], title: str) -> None:
-        self.count += 1
-        if len(self.frames) < 20:
-            self.frames.append(frame)
-        if badness > self.worst:
-            self.worst = badness
-            self.evidence = (picture(image if image.ndim == 2 else image[..., 0], f"{title}: {frame.label}", spacing_mm=frame.spacing_mm),)
-
-
 @check(
     id="pixels",
     version=1,
@@ -127,7 +109,7 @@ class Pixels(FrameCheckBase):
     def __init__(self, series: Series, params: PixelParameters) -> None:
         super().__init__(series, params)
         self.seen = 0
-        self.blank, self.clipped, self.copied, self.high_bits = _Group(), _Group(), _Group(), _Group()
+        self.blank, self.clipped, self.copied, self.high_bits = Worst(), Worst(), Worst(), Worst()
         self.constant = 0
         self.first_with: dict[tuple[int, int, int], Frame] = {}
         self.pairs: list[tuple[Frame, Frame]] = []
@@ -136,21 +118,21 @@ class Pixels(FrameCheckBase):
     def frame(self, frame: FramePixels) -> None:
         """See one frame."""
         self.seen += 1
-        stored, row = frame.stored, frame.frame
+        stored = frame.stored
         if frame.high_bits:
-            self.high_bits.add(row, 1.0, stored, "high bits set")
+            self.high_bits.add(frame, 1.0, "high bits set")
         low, high = stored.min(), stored.max()
         if low == high:
             self.constant += 1
-            self.blank.add(row, 1.0, stored, "one single value")
+            self.blank.add(frame, 1.0, "one single value")
             return
         if self._is_blank(stored, float(low), float(high)):
-            self.blank.add(row, 1.0, stored, "blank")
+            self.blank.add(frame, 1.0, "blank")
             return
         if self.series.modality in CLIP_MODALITIES and self.series.klass not in ("derived", "screenshot") and stored.ndim == 2:
             self._clip(frame, int(high) if stored.dtype.kind in "iu" else None)
         if self.series.klass not in ("cine", "screenshot"):
-            self._copy(row, stored)
+            self._copy(frame)
 
     def _is_blank(self, stored: NDArray[Any], low: float, high: float) -> bool:
         """Blank: hardly any range once the outermost 0.1 % are left out."""
@@ -180,14 +162,14 @@ class Pixels(FrameCheckBase):
         spacing = frame.frame.spacing_mm
         if self.series.modality == "CT" and spacing and at_top * spacing[0] * spacing[1] / 100 < self.params.clipped_area_cm2:
             return
-        self.clipped.add(frame.frame, percent, frame.stored, f"{percent:.1f} % of the pixels at the top value {top}")
+        self.clipped.add(frame, percent, f"{percent:.1f} % of the pixels at the top value {top}")
 
-    def _copy(self, row: Frame, stored: NDArray[Any]) -> None:
-        digest = fingerprint(stored)
+    def _copy(self, frame: FramePixels) -> None:
+        row, digest = frame.frame, fingerprint(frame.stored)
         first = self.first_with.setdefault(digest, row)
         if first is not row and not self._told_by_position(first, row):
             self.pairs.append((first, row))
-            self.copied.add(row, 1.0, stored, f"same pixels as {first.label}")
+            self.copied.add(frame, 1.0, f"same pixels as {first.label}")
 
     def _told_by_position(self, one: Frame, other: Frame) -> bool:
         """A copy at its own place, or under its own UID, is told by the slice and file checks."""
@@ -210,25 +192,19 @@ class Pixels(FrameCheckBase):
         ):
             if group.count:
                 status = Status.INFO if code == "pixels.high_bits" or (group is self.blank and self._padding(group)) else Status.WARN
-                yield self._finding(group, code, status, f"{self._share(group.count)} {words}, first {group.frames[0].label}")
+                yield group.finding(self.series, code, status, f"{share(group.count, self.series)} {words}, first {group.frames[0].label}")
         if self.pairs:
             first, second = self.pairs[0]
-            text = f"{self._share(self.copied.count)} have exactly the pixels of another: {second.label} those of {first.label}"
-            yield self._finding(self.copied, "pixels.duplicate", Status.WARN, text, pairs=[[a.label, b.label] for a, b in self.pairs[:20]])
+            text = f"{share(self.copied.count, self.series)} have exactly the pixels of another: {second.label} those of {first.label}"
+            yield self.copied.finding(
+                self.series, "pixels.duplicate", Status.WARN, text, pairs=[[a.label, b.label] for a, b in self.pairs[:20]]
+            )
         if self.most_clipped is not None:
             yield CLIPPED.value(self.most_clipped, self.series.subject(), "worst_frame", frames=self.seen)
 
-    def _padding(self, group: _Group) -> bool:
+    def _padding(self, group: Worst) -> bool:
         """Empty images at the ends of a derived series are padding (reformats, de-faced volumes), nothing lost."""
         return self.series.klass == "derived" and group.count < len(self.series.frames)
-
-    def _share(self, count: int) -> str:
-        return f"{count} of {len(self.series.frames)} images" if len(self.series.frames) > 1 else "the image"
-
-    def _finding(self, group: _Group, code: str, status: Status, text: str, **details: Any) -> Finding:
-        subject = group.frames[0].subject() if group.count == 1 else self.series.subject()
-        shown = {"count": group.count, "images": [frame.label for frame in group.frames], **details}
-        return Finding(code, status, text, subject, shown, evidence=group.evidence)
 
     def _unreadable(self) -> Iterator[Finding]:
         """Frames without pixels: bad data, or a codec that is not here. Missing bytes were told by the file checks."""
@@ -242,6 +218,6 @@ class Pixels(FrameCheckBase):
             frame, message = cases[0]
             here = reason in ("codec_missing", "transfer_syntax_unknown", "too_large", "decode_timeout")
             code = "pixels.not_decodable_here" if here else "pixels.undecodable"
-            text = f"{self._share(len(cases))} cannot be decoded, first {frame.label}: {message}"
+            text = f"{share(len(cases), self.series)} cannot be decoded, first {frame.label}: {message}"
             details = {"count": len(cases), "reason": reason, "images": [one.label for one, _ in cases[:20]]}
             yield Finding(code, Status.NOT_EVALUABLE if here else Status.FAIL, text, self.series.subject(), details)

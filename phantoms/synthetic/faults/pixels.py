@@ -162,7 +162,7 @@ def shading_of_phantom(files: Files, rng: Generator) -> Files:
     return _shade(files, _acr_stack(files), rng)
 
 
-@fault("pixels.stripes", "warn", has_measured_image, implemented=False, words=("stripe", "line", "band", "herringbone", "spike", "zipper"))
+@fault("pixels.stripes", "warn", has_measured_image, words=("stripe", "line", "band", "herringbone", "spike", "zipper"))
 def stripes(files: Files, rng: Generator) -> Files:
     """One image is overlaid with a wave of stripes, as a spark in the scan room makes them."""
     dataset = files[pick_image(files, rng, MEASURED)]
@@ -194,7 +194,6 @@ def _offset_ct(files: Anything) -> list[int]:
     "pixels.rescale",
     "warn",
     lambda files: bool(_offset_ct(files)),
-    implemented=False,
     words=("rescale", "intercept", "hu", "ct number", "scale"),
 )
 def wrong_rescale(files: Files, rng: Generator) -> Files:
@@ -212,7 +211,6 @@ def _radiographs(files: Anything) -> list[int]:
     "pixels.inverted",
     "warn",
     lambda files: bool(_radiographs(files)),
-    implemented=False,
     words=("invert", "negative", "white black", "monochrome"),
 )
 def inverted(files: Files, rng: Generator) -> Files:
