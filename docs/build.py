@@ -1,16 +1,22 @@
-"""Write the pages that are made from the code: docs/checks.md and docs/settings.md.
+"""Write the pages that are made from the code: docs/checks.md, docs/commands.md and docs/settings.md.
 
-    python docs/build.py            write them
-    python docs/build.py --check    exit 1 where a page is not what the code says
+python docs/build.py                  write them
+python docs/build.py --check          exit 1 where a page is not what the code says
+python docs/build.py --screenshots    make the pictures in docs/images too, from the simulated day (needs Chromium)
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import click
+from typer.main import get_command
 
 from flows import explain
 from flows import settings as settings_module
+from flows.cli import app
 from qc.check import CheckSpec, load_checks
 from qc.runner import display_unit
 
@@ -54,10 +60,19 @@ def checks_page() -> str:
         "",
         "Made from the code by `python docs/build.py`; `pacsqc checks NAME` says the same on the command line.",
         "",
-        *_table(["check", "level", "what"], [[f"[{spec.id}](#{spec.id.replace('.', '')})", spec.level, spec.title] for spec in load_checks()]),
+        *_table(
+            ["check", "level", "what"], [[f"[{spec.id}](#{spec.id.replace('.', '')})", spec.level, spec.title] for spec in load_checks()]
+        ),
     ]
     for spec in load_checks():
         lines += _check(spec)
+    lines += [
+        "## Findings of pacsqc itself",
+        "",
+        "Given by what runs the checks and compares studies with each other, not by one of them.",
+        "",
+    ]
+    lines += _table(["code", "what it means and what to do"], [[f"`{code}`", text] for code, text in sorted(explain.other_codes().items())])
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -69,10 +84,37 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def commands(command: click.Command, name: str = "pacsqc") -> Iterator[tuple[str, click.Command]]:
+    """Yield every command with its full name."""
+    yield name, command
+    for key, one in getattr(command, "commands", {}).items():
+        yield from commands(one, f"{name} {key}")
+
+
+def commands_page() -> str:
+    """Return docs/commands.md."""
+    lines = ["# The commands", "", "Made from the code by `python docs/build.py`; `pacsqc COMMAND --help` says the same.", ""]
+    every = list(commands(get_command(app)))
+    rows = [[f"[`{name}`](#{name.replace(' ', '-')})", one.get_short_help_str(120)] for name, one in every[1:]]
+    lines += _table(["command", "what it does"], rows)
+    for name, one in every:
+        context = click.Context(one, info_name=name, terminal_width=110, max_content_width=110)
+        lines += [f"## {name}", "", "```", one.get_help(context), "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+PAGES = {"checks.md": checks_page, "commands.md": commands_page, "settings.md": settings_page}
+
+
 def main() -> int:
     """Write or compare the pages."""
+    if "--screenshots" in sys.argv:
+        from pictures import make
+
+        make(HERE / "images")
     stale = []
-    for name, text in (("checks.md", checks_page()), ("settings.md", settings_page())):
+    for name, page in PAGES.items():
+        text = page()
         path = HERE / name
         if "--check" in sys.argv:
             stale += [name] if not path.exists() or path.read_text() != text else []

@@ -8,77 +8,36 @@ stopped at any point and called again: the database says what is done, and a stu
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import logging
 import random
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flows import queries
 from flows.apart import ApartError, check_apart, where
+from flows.judges import Runners
 from flows.owner import is_dead, new_owner
 from flows.settings import Settings, site_key
 from flows.sources import Source
 from flows.sources.folder import FolderSource
+from flows.tally import Tally
 from qc.check import load_checks
 from qc.dicom import Rejected
 from qc.errors import Transient
 from qc.results import Finding, Status, Subject
-from qc.runner import Options, Report, Runner
+from qc.runner import Options, Report
 from reports.store import Store, Work, open_store
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 log = logging.getLogger(__name__)
 
 PAUSE_S = 2.0  # between two looks at an inbox that is still filling
 TRY_AGAIN_S = 60.0  # before a study that could not be checked for a reason outside is tried again
-
-
-@dataclass
-class Tally:
-    """What was done, in numbers. Adds up: a pass is the sum of its steps.
-
-    Attributes
-    ----------
-    files, skipped
-        Files that were new or changed; files that gave no instance.
-    arriving
-        Files that wait because they, or others of their study, came only now.
-    studies
-        Studies that got work.
-    checked
-        Studies whose results were kept; `statuses` says how they came out.
-    lost
-        Results thrown away because another worker had taken over.
-    given_back
-        Studies that could not be checked now.
-    """
-
-    files: int = 0
-    skipped: int = 0
-    arriving: int = 0
-    studies: int = 0
-    claimed: int = 0
-    checked: int = 0
-    lost: int = 0
-    given_back: int = 0
-    statuses: dict[str, int] = field(default_factory=dict)
-    days: list[str] = field(default_factory=list)
-
-    def add(self, other: Tally) -> None:
-        """Add what another step did. `arriving` is left alone: it is a state, not a deed."""
-        for name in ("files", "skipped", "studies", "claimed", "checked", "lost", "given_back"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for status, count in other.statuses.items():
-            self.statuses[status] = self.statuses.get(status, 0) + count
-        self.days = sorted({*self.days, *other.days})
-
-    def plain(self) -> dict[str, object]:
-        """Return it as a dictionary of plain values."""
-        return dataclasses.asdict(self)
 
 
 def open_for(settings: Settings) -> Store:
@@ -109,11 +68,11 @@ def discover_once(source: Source, store: Store, quiet_s: float) -> Tally:
     tally = Tally()
     more = True
     while more:
-        found, cursor = source.observe(queries.cursor(store, source.name))
+        found, cursor = source.observe(store.cursor(source.name))
         noted = store.observe(source.name, found.seen)
         for one in found.skipped:
             store.skip(source.name, one.path, one.reason, one.message)
-        queries.keep_cursor(store, source.name, cursor)  # last: what was not noted is seen again
+        store.keep_cursor(source.name, cursor)  # last: what was not noted is seen again
         tally.add(Tally(files=noted.new + noted.changed, skipped=len(found.skipped)))
         more = found.more
     quiet = not (found.waiting or found.young)
@@ -155,9 +114,9 @@ def free_the_dead(store: Store) -> int:
     Whoever was killed may have been killed for any reason, so the study is not set aside for it, however often it happens. But
     from now on it is checked in a process of its own, and if that dies too, it was the study.
     """
-    dead = [(work_id, owner) for work_id, owner in queries.leases(store) if is_dead(owner)]
+    dead = [(work_id, owner) for work_id, owner in store.leases() if is_dead(owner)]
     for work_id, owner in dead:
-        queries.free(store, work_id, owner, "the process that worked on it ended")
+        store.free(work_id, owner, "died", "the process that worked on it ended")
     return len(dead)
 
 
@@ -168,16 +127,16 @@ def process_batch(store: Store, source: Source, settings: Settings, owner: str) 
     has an attempt less. What goes wrong with a study is that study's own: the others go on.
     """
     tally = Tally()
-    lease_s = settings.run.lease_seconds
-    with Runner(options_for(settings)) as runner:
+    lease_s, hash_key = settings.run.lease_seconds, site_key(settings)
+    with Runners(store, options_for(settings)) as runners:
         for _ in range(settings.run.batch_size):
             work = next(iter(store.claim(owner, 1, lease_s)), None)
             if work is None:
                 break
             tally.claimed += 1
             try:
-                report = _check(runner, source, work, lease_s)
-                kept = store.complete(work.id, owner, report, runner.options.hash_key)
+                report = _check(runners, source, work, lease_s)
+                kept = store.complete(work.id, owner, report, hash_key)
             except Transient as error:
                 store.give_back(work.id, owner, "transient", str(error), TRY_AGAIN_S * work.attempts * random.uniform(0.5, 1.5))
                 tally.given_back += 1
@@ -194,10 +153,11 @@ def process_batch(store: Store, source: Source, settings: Settings, owner: str) 
     return tally
 
 
-def _check(runner: Runner, source: Source, work: Work, deadline_s: float) -> Report:
+def _check(runners: Runners, source: Source, work: Work, deadline_s: float) -> Report:
     """Run the checks on the files of one study; in a process of its own where an earlier attempt came to nothing."""
     paths = source.fetch(work.paths)
     present = [path for path in paths if path.exists()]
+    runner = runners.for_study(present)
     report = runner.paths(present) if work.attempts == 1 else check_apart(runner.options, present, deadline_s)
     gone = [path.name for path in paths if not path.exists()]
     if gone:
@@ -228,25 +188,40 @@ def drain(store: Store, source: Source, settings: Settings) -> Tally:
 
 def batches_wanted(store: Store, settings: Settings) -> int:
     """Return how many batches should be at work: at most `workers`, and none that would find nothing."""
-    return min(settings.run.workers, -(-queries.free_work(store) // settings.run.batch_size))
+    return min(settings.run.workers, -(-store.claimable() // settings.run.batch_size))
 
 
 # -- publish --------------------------------------------------------------------------------------------------------
 
 
 def publish_once(store: Store, settings: Settings) -> Tally:
-    """Write the report of every day that has news."""
-    days = queries.stale_days(store)
-    for day in days:
+    """Write the report of every day that has news, and tell those who want to be told.
+
+    The newest day first: its report tells what arrived late for an earlier day, which it could not know any more were that
+    day's own report written before.
+    """
+    days = store.stale_days()
+    for day in reversed(days):
         write_report(store, settings, day)
-    return Tally(days=[day.isoformat() for day in days])
+    tally = Tally(days=[day.isoformat() for day in days])
+    if settings.alert_urls:
+        from flows import tell
+
+        tally.add(tell.send_waiting(store, settings))
+    return tally
 
 
 def write_report(store: Store, settings: Settings, day: date) -> Path:
-    """Write the report of a day; return where it is."""
-    from reports import daily as report  # pandas takes its time, and a pass without news does not need it
+    """Write the report of a day, with its alert in the same transaction; return where it is."""
+    from flows import tell
+    from reports import alerts  # both take their time, and a pass without news does not need them
+    from reports import daily as report
 
-    return report.write(store, day, settings.reports_folder)
+    def collect(connection: Connection) -> None:
+        if settings.alert_urls:
+            alerts.collect_in(connection, day, tell.link(settings, day), settings.alerts.minimum)
+
+    return report.write(store, day, settings.reports_folder, site=settings.site.name, then=collect)
 
 
 # -- all of it ------------------------------------------------------------------------------------------------------

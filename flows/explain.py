@@ -13,7 +13,8 @@ from flows.terminal import Page, table
 from qc.check import Applies, CheckSpec
 from qc.errors import ConfigurationError
 from qc.output import plain
-from qc.runner import display_unit
+from qc.runner import Report, display_unit
+from qc.study import Study
 
 NEEDS = {
     "headers": "headers only",
@@ -23,9 +24,28 @@ NEEDS = {
 
 BETTER = {"higher": "higher is better", "lower": "lower is better", "target": "should meet a target", "none": "for information"}
 
+# Findings that no check declares: they are given by what runs the checks and what compares studies with each other
+_OTHER_CODES = {
+    "limit.exceeded": "A measurement is outside its limit. Repeat it once; if it stays outside, tell the physicist in charge.",
+    "check.not_evaluable": "A check could not give an answer; its reason says why. Not a pass.",
+    "check.error": "A check broke. A fault of the software, not of the images; the other checks went on. Pass the traceback on.",
+    "study.incomplete": "Fewer objects than --expect are here. Ask the sender for the missing ones.",
+    "study.more_than_expected": "More objects than --expect are here. Look whether objects of another study were mixed in.",
+    "study.more_than_announced": "More objects came than the source itself counts. Look whether objects of another study were mixed in.",
+    "study.not_checked": "A study was tried three times and could not be checked; its message says why. Check it by hand.",
+    "file.gone": "Files left the inbox before their turn came. Something empties it too early; send the study again.",
+}
+
+
+def other_codes() -> dict[str, str]:
+    """Return the findings that no check declares, with what they mean."""
+    from qc import history, protocol_audit
+
+    return _OTHER_CODES | history.CODES | protocol_audit.CODES
+
 
 def choose(specs: Sequence[CheckSpec], name: str) -> list[CheckSpec]:
-    """Return the checks that a name means: itself, and those below it.
+    """Return the checks that a name means: itself and those below it, or those that can give a finding of that code.
 
     Raises
     ------
@@ -33,6 +53,9 @@ def choose(specs: Sequence[CheckSpec], name: str) -> list[CheckSpec]:
         If it means none.
     """
     found = [spec for spec in specs if spec.id == name or spec.id.startswith(name.rstrip(".") + ".")]
+    found = found or [spec for spec in specs if name in spec.codes]
+    if not found and name in (others := other_codes()):
+        raise ConfigurationError(f"{name} is given by no check but by pacsqc itself: {others[name]}")
     if not found:
         close = difflib.get_close_matches(name, [spec.id for spec in specs], n=3, cutoff=0.5)
         hint = f" (did you mean {' or '.join(close)}?)" if close else ""
@@ -105,15 +128,18 @@ def default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _sentences(params: type) -> dict[str, str]:
-    """Read what the docstring of a dataclass says on its attributes (numpydoc: a name, then indented lines)."""
+    """Read what the docstrings of a dataclass and its bases say on its attributes (numpydoc: a name, then indented lines)."""
     found: dict[str, str] = {}
-    names: list[str] = []
-    for line in (inspect.getdoc(params) or "").splitlines():
-        if line and not line.startswith(" "):
-            names = [name.strip() for name in line.partition(":")[0].split(",")]
-        elif line.strip():
-            for name in names:
-                found[name] = f"{found.get(name, '')} {line.strip()}".strip()
+    for one in reversed(params.__mro__[:-1]):
+        own: dict[str, str] = {}
+        names: list[str] = []
+        for line in inspect.cleandoc(one.__doc__ or "").splitlines():
+            if line and not line.startswith(" "):
+                names = [name.strip() for name in line.partition(":")[0].split(",")]
+            elif line.strip():
+                for name in names:
+                    own[name] = f"{own.get(name, '')} {line.strip()}".strip()
+        found |= own
     return found
 
 
@@ -137,3 +163,43 @@ def as_json(spec: CheckSpec) -> dict[str, Any]:
             for field in dataclasses.fields(spec.params)
         ],
     }
+
+
+# -- phantoms -------------------------------------------------------------------------------------------------------
+
+
+def is_phantom_test(spec: CheckSpec) -> bool:
+    """Tell whether a check applies to phantoms only."""
+    return bool(spec.applies.classes) and all(name.startswith("phantom:") for name in spec.applies.classes)
+
+
+def phantom_names(tests: Sequence[CheckSpec]) -> list[str]:
+    """Return the phantoms that there are tests for, without the ``phantom:`` of their class."""
+    return sorted({name.partition(":")[2] for spec in tests for name in spec.applies.classes} - {""})
+
+
+def phantoms_of(report: Report) -> tuple[list[Study], int]:
+    """Return the studies of a report with the series of phantoms alone, and the number of other series."""
+    studies, others = [], 0
+    for study in report.studies:
+        series = [one for one in study.series if one.klass.startswith("phantom:")]
+        others += len(study.series) - len(series)
+        studies += [dataclasses.replace(study, series=series)] if series else []
+    return studies, others
+
+
+def phantom_class(tests: Sequence[CheckSpec], name: str) -> str:
+    """Return the class that the name of a phantom means.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none; lists those there are.
+    """
+    names = phantom_names(tests)
+    plain = name.removeprefix("phantom:").lower()
+    if plain not in names:
+        close = difflib.get_close_matches(plain, names, n=1, cutoff=0.5)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise ConfigurationError(f"there is no test for a phantom {name!r}{hint}; there are tests for {', '.join(names)}")
+    return f"phantom:{plain}"

@@ -73,6 +73,10 @@ def in_words(tally: Tally, settings: Settings) -> str:
         lines.append(f"Could not be checked now: {_count(tally.given_back, 'study', 'studies')}; they are tried again in the next run.")
     if tally.lost:
         lines.append(f"Taken over by another run: {_count(tally.lost, 'study', 'studies')}.")
+    if tally.alerts:
+        lines.append(f"Alerts sent: {tally.alerts}.")
+    if tally.unsent:
+        lines.append(f"Alerts that wait because they could not be sent: {tally.unsent} (`pacsqc alert list` says why).")
     if len(tally.days) > MOST_LISTED:
         lines.append(f"Reports: {len(tally.days)} days from {tally.days[0]} to {tally.days[-1]}, in {settings.reports_folder}")
     for day in tally.days[-1:] if len(tally.days) > MOST_LISTED else tally.days:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
 
-def _key(default: Any, sentence: str, allowed: str, unit: str = "", **limits: Any) -> Any:
-    return Field(default, description=sentence, json_schema_extra={"unit": unit, "allowed": allowed}, **limits)
+def _key(default: Any, sentence: str, allowed: str, unit: str = "", *, secret: bool = False, **limits: Any) -> Any:
+    """Declare a key; a secret is taken from the environment only."""
+    return Field(default, description=sentence, json_schema_extra={"unit": unit, "allowed": allowed, "secret": secret}, **limits)
 
 
 def _listed(value: Any) -> Any:
@@ -80,6 +81,7 @@ class Site(Section):
         None,
         "Secret that turns patient IDs into hashes; who has it can undo them. Not set: made once and kept in the data folder (site.key).",
         "a text of at least 16 characters",
+        secret=True,
     )
 
     @field_validator("timezone")
@@ -128,3 +130,32 @@ class Run(Section):
         le=86400,
         allow_inf_nan=False,
     )
+
+
+class Alerts(Section):
+    """Who is told when something is wrong."""
+
+    urls: SecretStr = _key(
+        SecretStr(""),
+        "Who is told of new failures, as apprise writes it (mail, chat, SMS ...), separated by blanks. Empty: nobody.",
+        "e.g. mailtos://USER:PASSWORD@HOST?to=QA@HOST, ntfys://HOST/TOPIC, jsons://HOST/PATH",
+        secret=True,
+    )
+    link: str = _key(
+        "",
+        "Address under which the folder of reports is opened in the house; alerts link to the report there. Empty: no link.",
+        "empty, https://HOST/PATH, http://HOST/PATH or file://PATH",
+        pattern=r"^$|^(https?|file)://\S+$",
+    )
+    minimum: Literal["fail", "error", "warn"] = _key(
+        "error",
+        "The mildest status that is worth an alert; fail is worse than error (a fault of pacsqc), error than warn.",
+        "fail, error or warn",
+    )
+
+    @field_validator("urls")
+    @classmethod
+    def _addresses(cls, value: SecretStr) -> SecretStr:
+        if any("://" not in one for one in value.get_secret_value().split()):
+            raise ValueError("not an address")
+        return value

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from flows.sections import Checks, Data, Database, Inbox, Run, Section, Site
+from flows.sections import Alerts, Checks, Data, Database, Inbox, Run, Section, Site
 from qc.errors import ConfigurationError
 
 FILE = "pacsqc.toml"
@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     site: Site = Site()
     checks: Checks = Checks()
     run: Run = Run()
+    alerts: Alerts = Alerts()
 
     @classmethod
     def settings_customise_sources(
@@ -72,8 +73,13 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         return self.database.url.get_secret_value() or f"sqlite:///{(self.data.folder / 'results.sqlite').absolute()}"
 
+    @property
+    def alert_urls(self) -> tuple[str, ...]:
+        return tuple(self.alerts.urls.get_secret_value().split())
+
 
 SECTIONS: dict[str, type[Section]] = {name: field.annotation for name, field in Settings.model_fields.items()}  # type: ignore[misc]
+SECRETS = [(name, key) for name, model in SECTIONS.items() for key, one in model.model_fields.items() if one.json_schema_extra["secret"]]
 
 
 def environment_name(section: str, key: str) -> str:
@@ -134,11 +140,11 @@ def _read(path: Path) -> tuple[dict[str, Any], list[str]]:
     for name in [name for name, section in table.items() if not isinstance(section, dict)]:
         problems.append(f"{path.name}: {name} must be a section, written [{name}]")
         del table[name]
-    if "key" in table.get("site", {}):
-        del table["site"]["key"]
-        problems.append(
-            f"{path.name}: site.key is a secret and must not stand in a file; set the variable {environment_name('site', 'key')}"
-        )
+    for section, key in SECRETS:
+        if key in table.get(section, {}):
+            del table[section][key]
+            variable = environment_name(section, key)
+            problems.append(f"{path.name}: {section}.{key} is a secret and must not stand in a file; set the variable {variable}")
     if _PASSWORD.match(str(table.get("database", {}).get("url", ""))):
         del table["database"]["url"]
         problems.append(
@@ -223,17 +229,18 @@ def rows(settings: Settings) -> list[dict[str, Any]]:
     found = []
     for section, model in SECTIONS.items():
         for key, field in model.model_fields.items():
+            value = _shown(getattr(getattr(settings, section), key))
             found.append(
                 {
                     "section": section,
                     "key": key,
-                    "value": _shown(getattr(getattr(settings, section), key)),
+                    "value": "****" if value and (section, key) in SECRETS else value,
                     "default": _shown(field.default),
                     "unit": _extra(field, "unit"),
                     "sentence": field.description,
                     "allowed": _extra(field, "allowed"),
                     "variable": environment_name(section, key),
-                    "secret": section == "site" and key == "key",
+                    "secret": (section, key) in SECRETS,
                 }
             )
     return found

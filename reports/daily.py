@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports import export, figures, frames, problems, words
+from reports import export, figures, frames, problems, strips, words
 from reports.problems import Item, Problem, Row, Titles, Unjudged
 
 if TYPE_CHECKING:
     import jinja2
     import pandas as pd
+    from sqlalchemy.engine import Connection
 
     from reports.store import Store
 
 PICTURES_ITEM = 2  # pictures shown of one study under one problem
 PICTURES_PAGE = 60
+STRIPS_ITEM = 3  # drawings of gaps of one study under one problem
 PROBLEMS_TOP = 6  # problems named in the headline
 FULL = {"fail": 5, "error": 3, "warn": 2}  # studies of one problem shown at length; the others have a line each
 SILENT_DAYS = 30  # a device that sent nothing for longer is not asked for any more
@@ -40,6 +43,15 @@ class Arrived:
     series: int = 0
     instances: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Judge:
+    """A criteria set that judged values of the day."""
+
+    name: str
+    editions: str
+    values: int
 
 
 @dataclass
@@ -63,9 +75,12 @@ class Day:
     problems: list[Problem]
     unjudged: list[Unjudged]
     checks: list[Row]
+    judges: list[Judge]
+    unlimited: int
     notes: Counter[str]
     pictures: dict[int, Any]
     frames: dict[str, pd.DataFrame]
+    site: str = ""
 
     @property
     def unread(self) -> list[Row]:
@@ -100,7 +115,9 @@ class Day:
             what = said.get(status) or ("needs a look" if (own or late) == 1 else "need a look")
             if not own:
                 return f"{words.studies(late)} that arrived late {what}"
-            some = "The only study" if own == total == 1 else f"{own} of {words.studies(total)}"
+            some = f"{own} of {words.studies(total)}"
+            if own == total:
+                some = "The only study" if total == 1 else f"All {words.studies(total)}"
             return f"{some} {what}" + (f", and {late} that arrived late" if late else "")
         if status == "warn":
             return f"{words.count(len(self.unread), 'file')} could not be read" if self.unread else "The counts do not add up"
@@ -121,6 +138,11 @@ class Day:
         """Return the pictures of an item that are on the page."""
         return [self.pictures[one] for one in item.evidence if one in self.pictures]
 
+    def strips(self, item: Item) -> list[Any]:
+        """Return drawings of where something is missing along a stack."""
+        some = [(where, details) for where, details in item.details if strips.strip(details) is not None][:STRIPS_ITEM]
+        return [strips.strip(details, where if len(some) > 1 else "") for where, details in some]
+
     def by_reason(self) -> list[tuple[tuple[bool, str], list[Row]]]:
         """Return what was skipped, grouped by whether that is worrying and by reason, the harmless last."""
         groups: dict[tuple[bool, str], list[Row]] = {}
@@ -129,8 +151,8 @@ class Day:
         return sorted(groups.items(), key=lambda one: (not one[0][0], -len(one[1]), one[0][1]))
 
 
-def gather(store: Store, day: date) -> Day:
-    """Read everything the report of a day tells of."""
+def gather(store: Store, day: date, site: str = "") -> Day:
+    """Read everything the report of a day tells of; `site` stands in the footer."""
     at = store.now()  # first: what is done from here on may be told of twice, but never not at all
     tables = {
         "studies": frames.studies(store, day),
@@ -168,10 +190,20 @@ def gather(store: Store, day: date) -> Day:
         problems=found,
         unjudged=problems.unjudged(findings, measurements, titles),
         checks=[{**row, "title": titles.checks.get(row["check"], row["check"])} for row in problems.rows(tables["checks"])],
+        judges=_judges(measurements),
+        unlimited=sum(row["status"] == "info" for row in measurements),
         notes=Counter(row["code"] for row in findings if row["status"] == "info"),
         pictures=_pictures(store, found),
         frames=tables,
+        site=site,
     )
+
+
+def _judges(measurements: list[Row]) -> list[Judge]:
+    """Return which criteria sets judged the values, by the snapshot that each value keeps; the one that judged most first."""
+    counts = Counter(row["criteria_set"] for row in measurements if row["criteria_set"])
+    editions = {name: {row["criteria_edition"] for row in measurements if row["criteria_set"] == name} for name in counts}
+    return [Judge(name, ", ".join(sorted(filter(None, editions[name]))), number) for name, number in counts.most_common()]
 
 
 def _arrived(studies: list[Row], series: list[Row]) -> list[Arrived]:
@@ -195,7 +227,9 @@ def _silent(store: Store, day: date, series: list[Row]) -> list[Any]:
     """Return devices that sent something within the last days before, and nothing on this day."""
     here = {row["device"] for row in series}
     since = day - timedelta(days=SILENT_DAYS)
-    return [one for one in store.devices() if one.alias not in here and one.last_day and since <= one.last_day < day]
+    return [
+        one for one in store.devices() if one.merged_into is None and one.alias not in here and one.last_day and since <= one.last_day < day
+    ]
 
 
 def _pictures(store: Store, found: list[Problem]) -> dict[int, Any]:
@@ -230,10 +264,17 @@ def name_of(day: date) -> str:
     return f"daily-{day.isoformat()}"
 
 
-def write(store: Store, day: date, folder: Path) -> Path:
+def write(store: Store, day: date, folder: Path, *, site: str = "", then: Callable[[Connection], object] | None = None) -> Path:
     """Write the report of a day: HTML, and CSV and XLSX of the same frames.
 
     Any day may be written again. What arrives for it from now on stands under "arrived late" in the next report.
+
+    Parameters
+    ----------
+    site
+        Name of the site, for the footer.
+    then
+        Done in the transaction that notes the report as written, e.g. `reports.alerts.collect_in`: together or not at all.
 
     Returns
     -------
@@ -242,7 +283,7 @@ def write(store: Store, day: date, folder: Path) -> Path:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    told = gather(store, day)
+    told = gather(store, day, site)
     name = name_of(day)
     for table, frame in told.frames.items():
         _put(folder / f"{name}-{table}.csv", lambda path, frame=frame: export.write_csv(frame, path))
@@ -250,7 +291,7 @@ def write(store: Store, day: date, folder: Path) -> Path:
     page = folder / f"{name}.html"
     text = render(told)
     _put(page, lambda path: path.write_text(text, encoding="utf-8"))
-    store.report_written(day, page.name, told.written_at)
+    store.report_written(day, page.name, told.written_at, then)
     return page
 
 

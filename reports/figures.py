@@ -34,24 +34,25 @@ def figure(evidence: Evidence) -> Markup:
     """Return evidence as an HTML ``<figure>``; every text in it is escaped."""
     if isinstance(evidence, ImageEvidence):
         low, high = evidence.window
-        shown = _tag("span", f"Black to white: {low:.4g} to {high:.4g} {display_unit(evidence.unit)}".rstrip(), class_="legend")
+        shown = element("span", f"Black to white: {low:.4g} to {high:.4g} {display_unit(evidence.unit)}".rstrip(), class_="legend")
         kind, body, legend = "image", _image(evidence), _roles(evidence.shapes) + shown
     else:
         kind, body, legend = "curve", _curve(evidence), _lines(evidence)
-    words = [_tag("b", evidence.title), " ", evidence.caption]
-    return _tag("figure", body, _tag("figcaption", *words, _tag("span", legend, class_="legend")), class_=kind)
+    words = [element("b", evidence.title), " ", evidence.caption]
+    return element("figure", body, element("figcaption", *words, element("span", legend, class_="legend")), class_=kind)
 
 
-def _tag(name: str, *children: object, **attributes: object) -> Markup:
+def element(name: str, *children: object, **attributes: object) -> Markup:
     """Return an element. Children that are no markup yet, and values of attributes, are escaped."""
     given = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _n(value) if isinstance(value, float) else value)
+        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), short(value) if isinstance(value, float) else value)
         for key, value in attributes.items()
     )
     return Markup("<{0}{1}>{2}</{0}>").format(name, given, Markup("").join(escape(child) for child in children))
 
 
-def _n(number: float) -> str:
+def short(number: float) -> str:
+    """Return a number with two decimals at most."""
     return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
@@ -63,12 +64,12 @@ def _image(evidence: ImageEvidence) -> Markup:
     aspect = evidence.aspect if math.isfinite(evidence.aspect) and evidence.aspect > 0 else 1.0
     height = rows * aspect
     size = max(columns, height)
-    picture = _tag("image", href=f"data:image/png;base64,{_png(evidence)}", width=columns, height=height, preserveAspectRatio="none")
+    picture = element("image", href=f"data:image/png;base64,{_png(evidence)}", width=columns, height=height, preserveAspectRatio="none")
     taken: list[tuple[float, float, float]] = []
     shapes = [_shape(shape, aspect, size, taken) for shape in evidence.shapes if shape.points]
     shown = {"width": columns * SHOWN / size, "height": height * SHOWN / size}
-    return _tag(
-        "svg", picture, *shapes, class_="picture", viewBox=f"0 0 {columns} {_n(height)}", **shown, role="img", aria_label=evidence.title
+    return element(
+        "svg", picture, *shapes, class_="picture", viewBox=f"0 0 {columns} {short(height)}", **shown, role="img", aria_label=evidence.title
     )
 
 
@@ -98,7 +99,7 @@ def _shape(shape: Shape, aspect: float, size: float, taken: list[tuple[float, fl
     font = size / 24
     x, y = _free_place(left, top - font * 0.4, len(words), font, size, taken)
     look = {"fill": colour, "stroke": "#000", "stroke_width": font / 4, "stroke_linejoin": "round", "paint_order": "stroke"}
-    text = _tag("text", words, x=x, y=y, font_size=font, **look)
+    text = element("text", words, x=x, y=y, font_size=font, **look)
     below = _outline(shape.kind, points, size, stroke="#000", stroke_opacity=".6", stroke_width=4)
     return below + _outline(shape.kind, points, size, stroke=colour, stroke_width=2, stroke_dasharray=dash) + text
 
@@ -121,15 +122,15 @@ def _outline(kind: str, points: Sequence[tuple[float, float]], size: float, **st
     x, y = points[0]
     if kind == "circle":
         radius = math.dist(*points[:2]) if len(points) > 1 else size / 100
-        return _tag("circle", cx=x, cy=y, r=radius, **style)
+        return element("circle", cx=x, cy=y, r=radius, **style)
     if kind == "point":
         arm = size / 60
-        return _tag("path", d=f"M{_n(x - arm)} {_n(y)}H{_n(x + arm)}M{_n(x)} {_n(y - arm)}V{_n(y + arm)}", **style)
-    return _tag("path", d=_path(points) + ("Z" if kind == "polygon" else ""), **style)
+        return element("path", d=f"M{short(x - arm)} {short(y)}H{short(x + arm)}M{short(x)} {short(y - arm)}V{short(y + arm)}", **style)
+    return element("path", d=_path(points) + ("Z" if kind == "polygon" else ""), **style)
 
 
 def _path(points: Iterable[tuple[float, float]]) -> str:
-    return "M" + "L".join(f"{_n(x)} {_n(y)}" for x, y in points)
+    return "M" + "L".join(f"{short(x)} {short(y)}" for x, y in points)
 
 
 def _roles(shapes: Iterable[Shape]) -> Markup:
@@ -141,9 +142,9 @@ def _roles(shapes: Iterable[Shape]) -> Markup:
 
 
 def _key(colour: str, dash: str, words: str, *, dark: bool = False) -> Markup:
-    ground = _tag("rect", width=34, height=10, fill="#222" if dark else "#fff")
-    line = _tag("line", x1=2, x2=32, y1=5, y2=5, stroke=colour, stroke_width=2, stroke_dasharray=dash)
-    return _tag("span", _tag("svg", ground, line, width=34, height=10, aria_hidden="true"), " ", words, class_="key")
+    ground = element("rect", width=34, height=10, fill="#222" if dark else "#fff")
+    line = element("line", x1=2, x2=32, y1=5, y2=5, stroke=colour, stroke_width=2, stroke_dasharray=dash)
+    return element("span", element("svg", ground, line, width=34, height=10, aria_hidden="true"), " ", words, class_="key")
 
 
 # -- curves -----------------------------------------------------------------------------------------------------
@@ -166,17 +167,17 @@ def _curve(evidence: CurveEvidence) -> Markup:
     for number, (x_value, label) in enumerate(marks):
         x = place(x_value, y_ticks[0])[0]
         side = {"x": x - 4, "text_anchor": "end"} if x > right - 90 else {"x": x + 4, "text_anchor": "start"}
-        parts.append(_tag("line", x1=x, x2=x, y1=top, y2=bottom, stroke="#444", stroke_dasharray="3 3"))
-        parts.append(_tag("text", label, y=top + 12 + 13 * (number % 4), font_size=11, **side))
+        parts.append(element("line", x1=x, x2=x, y1=top, y2=bottom, stroke="#444", stroke_dasharray="3 3"))
+        parts.append(element("text", label, y=top + 12 + 13 * (number % 4), font_size=11, **side))
     for number, runs in enumerate(curves):
         style = {"fill": "none", "stroke": _LINES[number % 6], "stroke_dasharray": _DASHES[number % 6], "stroke_width": 1.8}
         for run in runs:
             path = _path(place(x, y) for x, y in run)
             lone = {"stroke_linecap": "round", "stroke_width": 5} if len(run) == 1 else {}
-            parts.append(_tag("path", d=path + ("h.01" if lone else ""), **(style | lone)))
+            parts.append(element("path", d=path + ("h.01" if lone else ""), **(style | lone)))
     if not points:
-        parts.append(_tag("text", "no values", x=(left + right) / 2, y=(top + bottom) / 2, font_size=13, text_anchor="middle"))
-    return _tag("svg", *parts, class_="chart", viewBox="0 0 510 280", width=510, height=280, role="img", aria_label=evidence.title)
+        parts.append(element("text", "no values", x=(left + right) / 2, y=(top + bottom) / 2, font_size=13, text_anchor="middle"))
+    return element("svg", *parts, class_="chart", viewBox="0 0 510 280", width=510, height=280, role="img", aria_label=evidence.title)
 
 
 def _axes(
@@ -184,18 +185,18 @@ def _axes(
 ) -> list[Markup]:
     left, top, right, bottom = _BOX
     middle = {"text_anchor": "middle"}
-    parts = [_tag("rect", x=left, y=top, width=right - left, height=bottom - top, fill="#fff", stroke="#666")]
+    parts = [element("rect", x=left, y=top, width=right - left, height=bottom - top, fill="#fff", stroke="#666")]
     for value in x_ticks:
         x = place(value, y_ticks[0])[0]
-        parts.append(_tag("line", x1=x, x2=x, y1=top, y2=bottom, stroke="#ddd"))
-        parts.append(_tag("text", tick_text(value, x_ticks), x=x, y=bottom + 15, font_size=11, **middle))
+        parts.append(element("line", x1=x, x2=x, y1=top, y2=bottom, stroke="#ddd"))
+        parts.append(element("text", tick_text(value, x_ticks), x=x, y=bottom + 15, font_size=11, **middle))
     for value in y_ticks:
         y = place(x_ticks[0], value)[1]
-        parts.append(_tag("line", x1=left, x2=right, y1=y, y2=y, stroke="#ddd"))
-        parts.append(_tag("text", tick_text(value, y_ticks), x=left - 5, y=y + 4, font_size=11, text_anchor="end"))
-    parts.append(_tag("text", evidence.x_label, x=(left + right) / 2, y=274, font_size=12, **middle))
+        parts.append(element("line", x1=left, x2=right, y1=y, y2=y, stroke="#ddd"))
+        parts.append(element("text", tick_text(value, y_ticks), x=left - 5, y=y + 4, font_size=11, text_anchor="end"))
+    parts.append(element("text", evidence.x_label, x=(left + right) / 2, y=274, font_size=12, **middle))
     turned = f"translate(14 {(top + bottom) // 2}) rotate(-90)"
-    return [*parts, _tag("text", evidence.y_label, transform=turned, font_size=12, **middle)]
+    return [*parts, element("text", evidence.y_label, transform=turned, font_size=12, **middle)]
 
 
 def _runs(xs: Sequence[float | None], ys: Sequence[float | None]) -> list[list[tuple[float, float]]]:

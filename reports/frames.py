@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from qc.results import Status
-from reports.store import lookup
+from reports.store import days, lookup
 from reports.store import schema as t
 
 if TYPE_CHECKING:
@@ -72,11 +72,12 @@ def studies(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
 def series(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
     """Return the series of the studies of a day."""
     with store.reading() as connection:
-        names = ("series_uid", "software", "local_time", "instances", "frames", "status", "device_id")
-        columns = (*_STUDY, *_SERIES, *(t.series.c[name] for name in names), t.device.c.reviewed.label("device_reviewed"))
+        names = ("series_uid", "software", "local_time", "instances", "frames", "status")
+        device = (t.device.c.id.label("device_id"), t.device.c.reviewed.label("device_reviewed"))
+        columns = (*_STUDY, *_SERIES, *(t.series.c[name] for name in names), *device)
         rows = (
             sa.select()
-            .select_from(t.series.join(t.study).outerjoin(t.device))
+            .select_from(lookup.with_device(t.series.join(t.study)))
             .where(_ours(connection, day, late))
             .order_by(t.study.c.day, t.study.c.local_time, t.study.c.study_uid, t.series.c.number, t.series.c.id)
         )
@@ -123,9 +124,16 @@ def checkruns(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
 def skipped(store: Store, day: date) -> pd.DataFrame:
     """Return the files that were set aside: with studies of the day, or at discovery since the last report."""
     with store.reading() as connection:
-        columns = (t.skipped.c.path, t.skipped.c.reason, t.skipped.c.message, t.source.c.name.label("source"), t.study.c.study_uid)
-        rows = sa.select().select_from(t.skipped.outerjoin(t.source).outerjoin(t.study)).where(lookup.set_aside(connection, day))
-        return _frame(connection, (*columns, t.skipped.c.first_at), rows.order_by(t.skipped.c.reason, t.skipped.c.path))
+        columns = (
+            t.skipped.c.path,
+            t.skipped.c.folder,
+            t.skipped.c.reason,
+            t.skipped.c.message,
+            t.source.c.name.label("source"),
+            t.study.c.study_uid,
+        )
+        rows = sa.select().select_from(t.skipped.outerjoin(t.source).outerjoin(t.study)).where(days.set_aside(connection, day))
+        return _frame(connection, (*columns, t.skipped.c.first_at), rows.order_by(t.skipped.c.reason, t.skipped.c.folder, t.skipped.c.path))
 
 
 def devices(store: Store) -> pd.DataFrame:
@@ -135,7 +143,7 @@ def devices(store: Store) -> pd.DataFrame:
     columns = [name for name in lookup.Device.__dataclass_fields__ if name != "id"]
     rows = [[getattr(one, name) for name in columns] for one in store.devices()]
     frame = pd.DataFrame(rows, columns=columns)
-    for name in ("station_names", "ae_titles"):
+    for name in ("station_names", "ae_titles", "criteria"):
         frame[name] = ["; ".join(names) for names in frame[name]]
     return frame
 
@@ -144,7 +152,7 @@ def devices(store: Store) -> pd.DataFrame:
 
 
 def _ours(connection: Connection, day: date, late: bool) -> sa.ColumnElement[bool]:
-    return lookup.late(connection, day) if late else lookup.of_day(day)
+    return days.late(connection, day) if late else days.of_day(day)
 
 
 def _frame(connection: Connection, columns: Sequence[Any], rows: sa.Select) -> pd.DataFrame:
@@ -172,7 +180,7 @@ def _dtype(column: Any) -> str:
 
 def _results(connection: Connection, table: sa.Table, names: Sequence[str], ours: sa.ColumnElement[bool]) -> pd.DataFrame:
     joined = table.join(t.study, t.study.c.id == table.c.study_id)
-    joined = joined.outerjoin(t.series, t.series.c.id == table.c.series_id).outerjoin(t.device)
+    joined = lookup.with_device(joined.outerjoin(t.series, t.series.c.id == table.c.series_id))
     columns = (*_STUDY, *_SERIES, *(table.c[name] for name in names))
     return _frame(connection, columns, sa.select().select_from(joined).where(ours).order_by(table.c.id))
 
@@ -199,7 +207,7 @@ def _join_counts(connection: Connection, frame: pd.DataFrame, ours: sa.ColumnEle
         per_status = {row[:2]: row[2] for row in connection.execute(tally.group_by(table.c.study_id, table.c.status))}
         for status in Status:
             frame[f"n_{status}"] += [int(per_status.get((one, str(status)), 0)) for one in frame["id"]]
-    named = sa.select(t.series.c.study_id, t.device.c.alias, t.series.c.modality).select_from(inside.outerjoin(t.device)).where(ours)
+    named = sa.select(t.series.c.study_id, t.device.c.alias, t.series.c.modality).select_from(lookup.with_device(inside)).where(ours)
     names: dict[int, tuple[set[str], set[str]]] = {}
     for study_id, alias, modality in connection.execute(named.distinct()):
         both = names.setdefault(study_id, (set(), set()))

@@ -52,6 +52,7 @@ class Item:
     values: list[Value] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
     evidence: list[int] = field(default_factory=list)
+    details: list[tuple[str, Any]] = field(default_factory=list)  # (series, details of a finding that has no picture)
 
 
 @dataclass
@@ -70,10 +71,22 @@ class Problem:
         """Name of the place in the page."""
         return "p-" + "-".join(part.replace(".", "-").replace("_", "-") for part in self.key if part)
 
+    @property
+    def devices(self) -> list[str]:
+        """Names of the devices that have it, each once."""
+        names = (item.device or item.study.get("devices") or "" for item in self.items)
+        return list(dict.fromkeys(filter(None, names)))
+
 
 @dataclass
 class Unjudged:
-    """Something that could not be evaluated, for one reason, in one or more series."""
+    """Something that could not be evaluated, for one reason, in one or more series.
+
+    Attributes
+    ----------
+    reason
+        A sentence; `message` adds the facts of one case, where there are any.
+    """
 
     what: str
     reason: str
@@ -142,11 +155,13 @@ def problems(
     for row in findings:
         if row["status"] in words.BAD:
             metric = (row["details"] or {}).get("metric", "") if row["code"] == LIMIT else ""
-            title = f"{titles.metric(metric)}: outside its limit" if metric else words.human(row["code"])
+            title = f"{titles.metric(metric)}: outside its limit" if metric else words.title(row["code"])
             item = item_of((row["code"], metric), title, row, titles.checks.get(row["check"], row["check"] or ""), row["advice"])
             if not metric:  # else the value itself says it, below
                 item.lines.append(Line(_where(row), row["message"], row["status"]))
                 item.evidence += [one for one in row["evidence"] or () if one not in item.evidence]
+                if row["details"] and not row["evidence"]:
+                    item.details.append((_where(row), row["details"]))
     for row in measurements:
         if row["status"] in words.BAD:
             title = f"{titles.metric(row['metric'])}: outside its limit"
@@ -165,19 +180,26 @@ def unjudged(findings: Iterable[Row], measurements: Iterable[Row], titles: Title
     found: dict[tuple[str, str], Unjudged] = {}
 
     def note(what: str, reason: str | None, message: str, row: Row) -> None:
-        group = found.setdefault((what, reason or message), Unjudged(what, words.reason(reason) if reason else "", message))
+        why = words.reason(reason) if reason else message[:1].upper() + message[1:]
+        facts = message if reason and (reason not in words.REASONS or any(map(str.isdigit, message))) else ""
+        group = found.setdefault((what, reason or message), Unjudged(what, why, facts))
         place = f"{_study_words(row)}{', ' + where if (where := _where(row)) else ''}"
         if place not in group.where:
             group.where.append(place)
 
     for row in findings:
         if row["status"] == "not_evaluable":
-            what = titles.checks.get(row["check"]) or words.human(row["code"])
+            what = titles.checks.get(row["check"]) or words.title(row["code"])
             note(what, (row["details"] or {}).get("reason"), row["message"], row)
     for row in measurements:
         if row["status"] == "not_evaluable":
             note(titles.metric(row["metric"]), row["reason"], (row["details"] or {}).get("message", ""), row)
-    return sorted(found.values(), key=lambda one: (-len(one.where), one.what))
+    joined: dict[tuple[str, str, tuple[str, ...]], Unjudged] = {}
+    for one in found.values():  # two values of one measurement, missing for one reason in the same places, are one line
+        same = joined.setdefault((one.reason, one.message, tuple(one.where)), one)
+        if same is not one:
+            same.what += f"; {words.lower(one.what)}"
+    return sorted(joined.values(), key=lambda one: (-len(one.where), one.what))
 
 
 def origin(row: Row) -> str:
@@ -193,7 +215,7 @@ def _value(row: Row, titles: Titles) -> Value:
     levels = tuple(row[level] for level in LEVELS)
     shown = words.value(row["value"], row["unit"], row["uncertainty"], levels)
     if row["value"] is None:
-        shown = f"no value: {words.reason(row['reason']).lower()}"
+        shown = f"no value: {words.brief(row['reason'])}"
     name = row["region"].replace("_", " ").replace(".", ", ") or titles.metric(row["metric"])
     return Value(name, shown, words.limit_words(row, row["unit"]), row["status"], _where(row))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from qc.results import Status
 from qc.runner import display_unit
+from reports.sentences import ASIDE, REASONS, TITLES
 
 
 @dataclass(frozen=True)
@@ -50,28 +51,17 @@ _FOREIGN = frozenset({
     "bat", "bmp", "cfg", "chm", "config", "css", "csv", "db", "dll", "doc", "docx", "exe", "gif", "htm", "html", "ico", "inf", "ini", "jar",
     "jpeg", "jpg", "js", "json", "log", "md", "pdf", "png", "rtf", "sh", "so", "txt", "xls", "xlsx", "xml", "yaml", "yml",
 })  # fmt: skip
-REASONS = {
-    "not_dicom": "Not DICOM",
-    "empty": "Empty file",
-    "truncated": "Cut off before the end of its header",
-    "unreadable": "Could not be opened",
-    "not_a_regular_file": "Not a file (link, device or pipe)",
-    "dicomdir": "Directory of a medium (DICOMDIR), not an image",
-    "too_large": "Larger than is read",
-    "duplicate_file": "The same file a second time",
-    "archive_damaged": "Damaged archive",
-    "system_file": "Written by the operating system, not an image",
-    "incomplete_header": "Header incomplete",
-    "unfinished": "The sender never finished it",
-    "gone": "Gone before it could be checked",
-}
-
 _ROUGH = 1e-9
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: ``1 study``, ``2 studies``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}".replace(",", "\u202f")
+
+
+def lower(text: str) -> str:
+    """Return a title as it stands inside a sentence; what is spelt in capitals stays so."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def studies(number: int) -> str:
@@ -100,9 +90,25 @@ def human(code: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def title(code: str) -> str:
+    """Return what a finding is called: its title, else its code in words."""
+    return TITLES.get(code) or human(code)
+
+
 def reason(code: str | None) -> str:
-    """Return a reason code in words."""
-    return REASONS.get(code or "", human(code or "no reason given"))
+    """Return why there is no value: a sentence, else the code in words."""
+    return REASONS.get(code or "") or human(code or "no reason given")
+
+
+def brief(code: str | None) -> str:
+    """Return the first sentence of a reason, to stand within another: "no group of holes is resolved"."""
+    text = reason(code).partition(". ")[0].rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def aside(code: str) -> str:
+    """Return why a file was set aside."""
+    return ASIDE.get(code) or human(code)
 
 
 def worrying(why: str, path: str) -> bool:

@@ -11,27 +11,30 @@ Each method is one transaction. A database that is locked or out of reach raises
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, tzinfo
-from typing import TYPE_CHECKING, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from qc.results import Evidence
-from reports.store import ledger, lookup, results
+from reports.store import audit, days, ledger, lookup, people, results
 from reports.store import schema as t
-from reports.store.clean import Cleaner, relative
+from reports.store.audit import Entry
+from reports.store.clean import Cleaner, Places
 from reports.store.connect import engine_for, migrate, now, transaction, writer
+from reports.store.devices import Devices, equipment
 from reports.store.ledger import Observed, Seen, Work
-from reports.store.local import zone_of
+from reports.store.local import parse_date, zone_of
 from reports.store.lookup import Device
 
 if TYPE_CHECKING:
     from qc.runner import Report
 
-__all__ = ["Device", "Observed", "Seen", "Store", "Work", "open_store"]
+__all__ = ["Device", "Entry", "Observed", "Seen", "Store", "Work", "open_store"]
 
 T = TypeVar("T")
 
@@ -89,6 +92,13 @@ class Store:
         with transaction(self._writer) as connection:
             yield connection
 
+    @cached_property
+    def places(self) -> Places:
+        """How folders are told apart without their names."""
+        with self.reading() as connection:
+            value = connection.execute(sa.select(t.salt.c.value).where(t.salt.c.name == "places")).scalar_one()
+        return Places(bytes.fromhex(value))
+
     # -- intake -------------------------------------------------------------------------------------------------
 
     def observe(self, source: str, seen: Iterable[Seen]) -> Observed:
@@ -99,10 +109,10 @@ class Store:
         Observed
             How many were new, changed, unchanged.
         """
-        total = Observed()
+        total, places = Observed(), self.places
         for some in ledger.batches(seen, CHUNK):
             with self.writing() as connection:
-                part = ledger.observe(connection, source, some)
+                part = ledger.observe(connection, source, some, places)
             total = Observed(total.new + part.new, total.changed + part.changed, total.unchanged + part.unchanged)
         return total
 
@@ -113,9 +123,22 @@ class Store:
             return {row.path: (row.size, row.mtime_ns) for row in connection.execute(columns.where(t.source.c.name == source))}
 
     def skip(self, source: str, path: str, reason: str, message: str) -> None:
-        """Note a file that gave no instance, once; `path` relative to the source (of an absolute one, the name is kept)."""
+        """Note a file that gave no instance, once; of `path` the name is kept, and a short keyed hash of the folder."""
+        places = self.places
         with self.writing() as connection:
-            ledger.skip(connection, source, relative(path), reason, Cleaner().text(message))
+            ledger.skip(connection, source, path, reason, message, places)
+
+    def cursor(self, source: str) -> str | None:
+        """Return where the last look at a source ended."""
+        return self._read(lambda connection: lookup.cursor(connection, source))
+
+    def keep_cursor(self, source: str, cursor: str) -> None:
+        """Note where a look at a source ended."""
+        if self.cursor(source) == cursor:
+            return
+        with self.writing() as connection:
+            known = ledger.source_id(connection, source)
+            connection.execute(sa.update(t.source).where(t.source.c.id == known).values(watermark=cursor))
 
     def settle(self, quiet_s: float, *, parameters: str = "", checks: str = "", priority: int = 0) -> int:
         """Make work for studies with nothing new for `quiet_s` seconds whose files changed since they were last checked.
@@ -145,6 +168,14 @@ class Store:
                 self._quarantine(connection, row.id, row.owner, "died", "whoever worked on it died or hung")
             return ledger.claim(connection, owner, limit, lease_s)
 
+    def claimable(self) -> int:
+        """Return how many studies could be claimed now."""
+        return self._read(ledger.claimable)
+
+    def leases(self) -> list[tuple[int, str]]:
+        """Return the work that is leased, and to whom: (work id, owner)."""
+        return self._read(ledger.leases)
+
     def renew(self, work_id: int, owner: str, lease_s: float) -> bool:
         """Make a lease longer from now; False where it is no longer the owner's (then stop working on it)."""
         with self.writing() as connection:
@@ -152,13 +183,14 @@ class Store:
 
     def complete(self, work_id: int, owner: str, report: Report, hash_key: bytes) -> bool:
         """Write the results and end the work, in one transaction; False, and nothing written, where it is no longer the owner's."""
-        prepared = results.prepare(report, hash_key)  # pictures are encoded before the database is held up
+        places = self.places
+        prepared = results.prepare(report, hash_key, places)  # pictures are encoded before the database is held up
         with self.writing() as connection:
             at = now(connection)
             row = ledger.finish(connection, work_id, owner, at)
             if row is None:
                 return False
-            results.write(connection, row, prepared, at, self.zone)
+            results.write(connection, row, prepared, at, self.zone, places)
         return True
 
     def give_back(self, work_id: int, owner: str, kind: str, message: str, delay_s: float = 0.0) -> None:
@@ -173,11 +205,24 @@ class Store:
         """
         text = Cleaner().text(message)
         with self.writing() as connection:
-            attempts = connection.execute(sa.select(t.work.c.attempts).where(t.work.c.id == work_id)).scalar()
+            counted = sa.select(t.work.c.attempts - t.work.c.excused).where(t.work.c.id == work_id)
+            attempts = connection.execute(counted).scalar()
             if attempts is None or attempts < ledger.MAX_ATTEMPTS:
                 ledger.put_back(connection, work_id, owner, kind, text, delay_s)
             else:
                 self._quarantine(connection, work_id, owner, kind, text)
+
+    def free(self, work_id: int, owner: str, kind: str, message: str) -> bool:
+        """Return work whose owner ended for a reason that is not the study's (the machine, a stop): the attempt does not count.
+
+        Returns
+        -------
+        bool
+            Whether it was still that owner's.
+        """
+        text = Cleaner().text(message)
+        with self.writing() as connection:
+            return ledger.put_back(connection, work_id, owner, kind, text, 0.0, excused=True) is not None
 
     def _quarantine(self, connection: Connection, work_id: int, owner: str, kind: str, message: str) -> None:
         at = now(connection)
@@ -204,18 +249,80 @@ class Store:
         """Return the UIDs of the studies of a day."""
         return self._read(lambda connection: lookup.day_uids(connection, day))
 
-    def devices(self) -> list[Device]:
-        """Return the known devices."""
-        return self._read(lookup.devices)
+    def stale_days(self) -> list[date]:
+        """Return the days whose report is missing or no longer tells all, also where files were only set aside since."""
+        return self._read(lambda connection: days.stale(connection, self.zone))
 
     def evidence(self, ids: Iterable[int]) -> dict[int, Evidence]:
         """Return pictures and curves by id, as `qc.results` has them."""
         return self._read(lambda connection: lookup.evidence(connection, ids))
 
-    def report_written(self, day: date, name: str, at: datetime) -> None:
-        """Note that the report of a day was written; what arrives for that day from now on is late."""
+    def report_written(self, day: date, name: str, at: datetime, then: Callable[[Connection], object] | None = None) -> None:
+        """Note that the report of a day was written; what arrives for that day from now on is late.
+
+        `then` is done in the same transaction: what it writes is there if the note is.
+        """
         with self.writing() as connection:
-            lookup.note_written(connection, day, name, at)
+            days.note_written(connection, day, name, at)
+            if then is not None:
+                then(connection)
+
+    # -- devices and the audit log ------------------------------------------------------------------------------
+
+    def devices(self) -> list[Device]:
+        """Return the known devices, those merged into others too."""
+        return self._read(lookup.devices)
+
+    def device_key(self, tags: Mapping[str, Any]) -> tuple[int | None, tuple[str, ...]]:
+        """Return which device made an image, and the criteria sets chosen for it: by serial number, then station name.
+
+        Parameters
+        ----------
+        tags
+            Header values by keyword (`qc.study.Instance.tags`).
+
+        Returns
+        -------
+        tuple
+            Device id, None where it was never seen before; names of criteria sets, empty for those of the site.
+        """
+        made_by = equipment(tags.get, Cleaner([tags]))
+        day = parse_date(tags.get("StudyDate"))
+        row = self._read(lambda connection: Devices(connection).known(made_by, day))
+        return (None, ()) if row is None else (int(row.id), tuple(row.criteria))
+
+    def rename_device(self, device_id: int, alias: str, who: str, why: str) -> None:
+        """Give a device another name; it counts as confirmed then."""
+        with self.writing() as connection:
+            people.rename(connection, device_id, alias, who, why)
+
+    def merge_devices(self, device_id: int, into: int | None, who: str, why: str) -> None:
+        """Say that a device is really another one, for all its series, past and future; `into` None takes it back."""
+        with self.writing() as connection:
+            people.merge(connection, device_id, into, who, why)
+
+    def set_device_criteria(self, device_id: int, names: Sequence[str], who: str, why: str) -> None:
+        """Choose the criteria sets that a device is judged by from now on; none: those of the site."""
+        with self.writing() as connection:
+            people.set_criteria(connection, device_id, names, who, why)
+
+    def review_device(self, device_id: int, who: str) -> None:
+        """Confirm a new device."""
+        with self.writing() as connection:
+            people.review(connection, device_id, who)
+
+    def log(self, who: str, what: str, before: Any = None, after: Any = None, why: str = "", subject: str = "") -> None:
+        """Add a row to the audit log."""
+        with self.writing() as connection:
+            audit.log(connection, who, what, subject, before, after, why)
+
+    def audit(self, limit: int = 100) -> list[Entry]:
+        """Return the newest rows of the audit log, newest first."""
+        return self._read(lambda connection: audit.entries(connection, limit))
+
+    def audit_broken_at(self) -> int | None:
+        """Return the id of the first row of the audit log that was changed behind its back; None where all are whole."""
+        return self._read(audit.first_broken)
 
     def _read(self, function: Callable[[Connection], T]) -> T:
         with self.reading() as connection:

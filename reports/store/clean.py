@@ -1,11 +1,14 @@
-"""What is written is clean: plain JSON values, no identifier of a patient, no absolute path.
+"""What is written is clean: plain JSON values, no identifier of a patient, no path.
 
 Checks are not supposed to quote identifiers, and headers not to hide them in descriptions; both happen. So every text is
-searched for the identifiers that stand in the headers of the very study it comes from.
+searched for the identifiers that stand in the headers of the very study it comes from. People also call folders after
+patients: of a path the name of the file is shown, and a short keyed hash of its folder.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -31,9 +34,12 @@ class Cleaner:
     ----------
     headers
         The header values (`qc.study.Instance.tags`) of its instances.
+    paths
+        Paths of its files as they are shown; their folders are taken off where a text quotes them.
     """
 
-    def __init__(self, headers: Iterable[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, headers: Iterable[Mapping[str, Any]] = (), paths: Iterable[str] = ()) -> None:
+        self._folders = _prefixes(paths)
         words: set[str] = set()
         open_words: set[str] = set()  # name of the scanner, day of the study: no secret, also where a phantom is called so
         seen: set[tuple[Any, ...]] = set()
@@ -54,6 +60,8 @@ class Cleaner:
         """Return a text without identifiers, absolute paths and control characters."""
         text = _CONTROL.sub("", str(value or ""))
         text = text.encode("utf-8", "replace").decode()
+        if self._folders:
+            text = self._folders.sub(r"\1", text)
         text = _ABSOLUTE.sub(r"\1", text)
         return self._pattern.sub(REMOVED, text) if self._pattern else text
 
@@ -82,7 +90,7 @@ class Cleaner:
         if isinstance(value, (date, datetime)):
             return value.isoformat()
         if isinstance(value, PurePath):
-            return self.text(value.name)
+            return self.text(file_name(value))
         if isinstance(value, (bytes, bytearray)):
             return f"{len(value)} bytes"
         if hasattr(value, "tolist"):  # numpy scalars and arrays
@@ -90,10 +98,56 @@ class Cleaner:
         return self.text(value)
 
 
-def relative(path: str) -> str:
-    """Return a path that may be shown: of an absolute one, the name alone."""
-    pure = path.replace("\\", "/")
-    return pure.rsplit("/", 1)[-1] if pure.startswith("/") or re.match(r"[A-Za-z]:", pure) else pure
+class Places:
+    """Says where a file lies without saying how the folder is called.
+
+    Parameters
+    ----------
+    salt
+        Key of the hashes, random and of this database alone: without it nobody can try names of patients.
+    """
+
+    def __init__(self, salt: bytes) -> None:
+        self._salt = salt
+
+    def name(self, path: str) -> str:
+        """Return the name of the file alone."""
+        return _CONTROL.sub("", file_name(path))
+
+    def folder(self, path: str) -> str:
+        """Return a short hash of the folder (eight digits), nothing where there is none."""
+        folder = _slashes(path).rpartition("/")[0]
+        return self._hash(folder)[:8] if folder else ""
+
+    def key(self, path: str) -> str:
+        """Return what tells the whole path from others."""
+        return self._hash(_slashes(path))
+
+    def without(self, text: str, path: str) -> str:
+        """Return a text in which the path, where it is quoted, is its name alone."""
+        pattern = _prefixes([path])
+        return pattern.sub(r"\1", text) if pattern else text
+
+    def _hash(self, text: str) -> str:
+        return hmac.new(self._salt, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:32]
+
+
+def file_name(path: object) -> str:
+    """Return the name of a file alone, which may be shown."""
+    return _slashes(str(path)).rpartition("/")[2].encode("utf-8", "replace").decode()
+
+
+def _slashes(path: str) -> str:
+    return path.replace("\\", "/")
+
+
+def _prefixes(paths: Iterable[str]) -> re.Pattern[str] | None:
+    """Return a pattern of the folders of the paths, with the slash behind; the longest first."""
+    folders = sorted(filter(None, {path.rpartition("/")[0] for path in map(_slashes, paths)}), key=len, reverse=True)
+    # what a very short name stands before must look like a file: "3/4" is no path
+    parts = "|".join(re.escape(one) + ("/" if len(one) >= _SHORTEST else r"/(?=[^\s/]*[A-Za-z])") for one in folders)
+    # addresses in the web are kept (group 1); of any other path whatever leads to the folder goes with it
+    return re.compile(rf"([a-z][a-z0-9+.-]*://\S+)|(?<![\w/])(?:[^\s'\"(;,=]*/)?(?:{parts})", re.IGNORECASE) if parts else None
 
 
 def _identifiers(tags: Mapping[str, Any]) -> Iterable[str]:
@@ -107,7 +161,9 @@ def _identifiers(tags: Mapping[str, Any]) -> Iterable[str]:
         digits = text.replace(".", "")
         yield text
         if len(digits) == 8:
-            yield f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
+            year, month, day = digits[:4], digits[4:6], digits[6:]
+            yield f"{year}-{month}-{day}"
+            yield from (mark.join(parts) for mark in "./-" for parts in ((day, month, year), (month, day, year)))
     for keyword in ("PatientName", "OtherPatientNames"):
         for text in _texts(tags.get(keyword)):
             if _PHANTOM.search(text.replace("_", " ")):

@@ -1,8 +1,13 @@
-"""Which device made a series: matched by serial number, then by station name; unknown ones are made and wait for review."""
+"""Which device made a series: matched by serial number, then by station name; unknown ones are made and wait for review.
+
+A device that is merged into another keeps its row, its series and its names, so that new images still find it and a merge can be
+undone; whoever reads takes the other one in its place (`reports.store.lookup.with_device`).
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from reports.store import schema as t
+from reports.store.clean import Cleaner
 from reports.store.connect import insert, now
 
 _NO_SERIAL = frozenset({"", "none", "unknown", "n/a", "na", "anonymous", "default"})
@@ -44,6 +50,12 @@ class Equipment:
         return hashlib.sha256("\x1f".join(_plain(part) for part in parts).encode()).hexdigest()[:32]
 
 
+def equipment(get: Callable[[str], Any], cleaner: Cleaner) -> Equipment:
+    """Return what headers say about the device; `get` gives a header value by keyword."""
+    keywords = ("Modality", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "StationName", "InstitutionName")
+    return Equipment(*(cleaner.text(get(keyword)).strip() for keyword in keywords))
+
+
 class Devices:
     """The known devices, within one transaction."""
 
@@ -58,10 +70,20 @@ class Devices:
             self._found[equipment] = self._find(equipment, day)
         return self._found[equipment]
 
-    def _find(self, equipment: Equipment, day: date | None) -> int:
+    def known(self, equipment: Equipment, day: date | None) -> Row | None:
+        """Return the device as people see it: the one it was merged into; None where it was never seen."""
+        row = _match(self._all(), equipment, day)
+        if row is not None and row.merged_into is not None:
+            row = next(one for one in self._all() if one.id == row.merged_into)
+        return row
+
+    def _all(self) -> list[Row]:
         if self._rows is None:
             self._rows = list(self._connection.execute(sa.select(t.device).order_by(t.device.c.id)))
-        row = _match(self._rows, equipment, day)
+        return self._rows
+
+    def _find(self, equipment: Equipment, day: date | None) -> int:
+        row = _match(self._all(), equipment, day)
         if row is None:
             row = self._make(equipment, day)
         learned: dict[str, Any] = {}
@@ -76,9 +98,10 @@ class Devices:
 
     def _make(self, equipment: Equipment, day: date | None) -> Row:
         name = equipment.station or equipment.model or "without station name"
+        alias = name if name.upper().startswith(equipment.modality.upper()) else f"{equipment.modality} {name}"
         values = {
             "identity": equipment.identity(),
-            "alias": name if name.upper().startswith(equipment.modality.upper()) else f"{equipment.modality} {name}",
+            "alias": _free_alias(alias, (row.alias for row in self._all())),
             "site": equipment.institution or None,
             "modality": equipment.modality or None,
             "manufacturer": equipment.manufacturer or None,
@@ -93,6 +116,12 @@ class Devices:
         self._connection.execute(insert(self._connection, t.device).values(**values).on_conflict_do_nothing())
         self._rows = None
         return self._connection.execute(sa.select(t.device).where(t.device.c.identity == values["identity"])).one()
+
+
+def _free_alias(alias: str, taken: Iterable[str]) -> str:
+    """Return a name that no other device has: reports count by it."""
+    used = {_plain(one) for one in taken}
+    return next(name for name in (alias, *(f"{alias} ({n})" for n in range(2, len(used) + 3))) if _plain(name) not in used)
 
 
 def _match(rows: list[Row], equipment: Equipment, day: date | None) -> Row | None:

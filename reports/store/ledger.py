@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from reports.store import schema as t
+from reports.store.clean import Cleaner, Places
 from reports.store.connect import insert, now
 
 MAX_ATTEMPTS = 3
@@ -82,7 +83,7 @@ def source_id(connection: Connection, name: str) -> int:
 # -- observe ----------------------------------------------------------------------------------------------------
 
 
-def observe(connection: Connection, source: str, seen: Sequence[Seen]) -> Observed:
+def observe(connection: Connection, source: str, seen: Sequence[Seen], places: Places) -> Observed:
     """Note files of a source. What is known already changes nothing; the studies of the others are open again."""
     at = now(connection)
     sid = source_id(connection, source)
@@ -109,8 +110,9 @@ def observe(connection: Connection, source: str, seen: Sequence[Seen]) -> Observ
         studies.add(one.study_uid)
     if new:
         connection.execute(insert(connection, t.instance).on_conflict_do_nothing(), new)
-        for paths in batches((row["path"] for row in new), BATCH):  # a file that could not be read before can now
-            connection.execute(sa.delete(t.skipped).where(t.skipped.c.source_id == sid, t.skipped.c.path.in_(paths)))
+        if connection.execute(sa.select(t.skipped.c.id).where(t.skipped.c.source_id == sid).limit(1)).first():
+            for keys in batches((places.key(row["path"]) for row in new), BATCH):  # a file that could not be read before can now
+                connection.execute(sa.delete(t.skipped).where(t.skipped.c.source_id == sid, t.skipped.c.place.in_(keys)))
     if changed:
         connection.execute(sa.update(t.instance).where(t.instance.c.id == sa.bindparam("b_id")), changed)
     if studies:
@@ -121,12 +123,14 @@ def observe(connection: Connection, source: str, seen: Sequence[Seen]) -> Observ
     return Observed(len(new), len(changed), unchanged)
 
 
-def skip(connection: Connection, source: str, path: str, reason: str, message: str) -> None:
-    """Note a file that gave no instance; the same path is noted once."""
+def skip(connection: Connection, source: str, path: str, reason: str, message: str, places: Places) -> None:
+    """Note a file that gave no instance; the same path is noted once. Of the path only the name is kept in clear."""
+    why = {"reason": reason, "message": Cleaner().text(places.without(message, path))}
     row = insert(connection, t.skipped).values(
-        source_id=source_id(connection, source), path=path, reason=reason, message=message, first_at=now(connection)
-    )
-    connection.execute(row.on_conflict_do_update(index_elements=["source_id", "path"], set_={"reason": reason, "message": message}))
+        source_id=source_id(connection, source), place=places.key(path), path=places.name(path), folder=places.folder(path),
+        first_at=now(connection), **why,
+    )  # fmt: skip
+    connection.execute(row.on_conflict_do_update(index_elements=["source_id", "place"], set_=why))
 
 
 # -- settle -----------------------------------------------------------------------------------------------------
@@ -163,10 +167,11 @@ def _revise(connection: Connection, uid: str, values: dict[str, Any], at: dateti
     if last:  # what was not checked yet need not be any more; who holds a lease on it will find that it is no longer his
         connection.execute(_STALE, {"uid": uid, "changed_at": at})
     # files that are back as they once were: the old row is done again, for the new revision
+    fresh = {"state": "ready", "attempts": 0, "excused": 0, "owner": None, "lease_until": None}
     again = insert(connection, t.work)
     again = again.on_conflict_do_update(
         index_elements=["study_uid", "fingerprint", "parameters_hash", "checks_hash"],
-        set_={"study_id": study_id, "state": "ready", "attempts": 0, "owner": None, "lease_until": None, "changed_at": at},
+        set_={**fresh, "study_id": study_id, "changed_at": at},
     )
     connection.execute(again if last else sa.insert(t.work), {**row, **values, "study_id": study_id, "state": "ready", "changed_at": at})
     return 1
@@ -200,14 +205,26 @@ _STALE = (
 def free(at: datetime) -> sa.ColumnElement[bool]:
     """Condition: ready, or leased by someone whose time is over."""
     over = sa.or_(t.work.c.lease_until.is_(None), t.work.c.lease_until <= at)
-    alive = sa.or_(t.work.c.state == "ready", t.work.c.attempts < MAX_ATTEMPTS)
+    alive = sa.or_(t.work.c.state == "ready", t.work.c.attempts - t.work.c.excused < MAX_ATTEMPTS)
     return sa.and_(t.work.c.state.in_(("ready", "leased")), over, alive)
 
 
 def worn_out(connection: Connection, limit: int = 50) -> Sequence[Row]:
     """Return work whose last lease ran out without a word: whoever took it died each time."""
-    dead = sa.and_(t.work.c.state == "leased", t.work.c.lease_until <= now(connection), t.work.c.attempts >= MAX_ATTEMPTS)
+    over = sa.and_(t.work.c.state == "leased", t.work.c.lease_until <= now(connection))
+    dead = sa.and_(over, t.work.c.attempts - t.work.c.excused >= MAX_ATTEMPTS)
     return connection.execute(sa.select(t.work).where(dead).limit(limit).with_for_update(skip_locked=True)).all()
+
+
+def claimable(connection: Connection) -> int:
+    """Return how many studies could be claimed now."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(t.work).where(free(now(connection)))).scalar_one())
+
+
+def leases(connection: Connection) -> list[tuple[int, str]]:
+    """Return the work that is leased, and to whom."""
+    held = sa.select(t.work.c.id, t.work.c.owner).where(t.work.c.state == "leased", t.work.c.owner.is_not(None))
+    return [(row.id, row.owner) for row in connection.execute(held.order_by(t.work.c.id))]
 
 
 def claim(connection: Connection, owner: str, limit: int, lease_s: float) -> list[Work]:
@@ -276,9 +293,16 @@ def finish(
     return _end(connection, work_id, owner, at, state, None, state, kind, error)
 
 
-def put_back(connection: Connection, work_id: int, owner: str, kind: str, error: str, delay_s: float) -> Row | None:
-    """Make leased work ready again, after `delay_s`; return the row, None where it is no longer the owner's."""
+def put_back(
+    connection: Connection, work_id: int, owner: str, kind: str, error: str, delay_s: float, *, excused: bool = False
+) -> Row | None:
+    """Make leased work ready again, after `delay_s`; return the row, None where it is no longer the owner's.
+
+    `excused`: the attempt does not count against the study.
+    """
     at = now(connection)
+    if excused:
+        connection.execute(_RENEW.values(excused=t.work.c.excused + 1), {"work": work_id, "holder": owner})
     return _end(connection, work_id, owner, at, "ready", at + timedelta(seconds=delay_s) if delay_s else None, "given_back", kind, error)
 
 

@@ -1,10 +1,11 @@
-"""Read the store: which studies belong to which report, devices, counts. No page builds a frame of everything."""
+"""Read the store: counts, days, devices, evidence. No page builds a frame of everything."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -20,7 +21,19 @@ CURRENT = sa.and_(t.study.c.done_at.is_not(None), t.study.c.superseded_at.is_(No
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device as the table has it."""
+    """A device as the table has it.
+
+    Attributes
+    ----------
+    reviewed
+        Whether a person has confirmed it.
+    last_day
+        The last day with images of it, or of those merged into it.
+    criteria
+        Names of the criteria sets it is judged by; empty: those of the site.
+    merged_into
+        The device it really is; None: itself.
+    """
 
     id: int
     alias: str
@@ -35,6 +48,8 @@ class Device:
     valid_to: date | None
     reviewed: bool
     last_day: date | None
+    criteria: tuple[str, ...] = ()
+    merged_into: int | None = None
 
 
 def tally(connection: Connection) -> dict[str, int]:
@@ -56,22 +71,31 @@ def day_uids(connection: Connection, day: date) -> list[str]:
     return list(connection.execute(ours.order_by(t.study.c.local_time, t.study.c.study_uid)).scalars())
 
 
+_MADE_BY = t.device.alias("made_by")
+
+
+def with_device(joined: Any) -> Any:
+    """Join the device of each series to a selection, as `device`: the one it was merged into in place of a merged one."""
+    joined = joined.outerjoin(_MADE_BY, _MADE_BY.c.id == t.series.c.device_id)
+    return joined.outerjoin(t.device, t.device.c.id == sa.func.coalesce(_MADE_BY.c.merged_into, _MADE_BY.c.id))
+
+
 def devices(connection: Connection) -> list[Device]:
-    """Return all devices with the last day they sent anything."""
+    """Return all devices with the last day they sent anything, merged ones too."""
     last = (
-        sa.select(t.series.c.device_id, sa.func.max(t.study.c.day).label("last_day"))
-        .join(t.study, t.study.c.id == t.series.c.study_id)
+        sa.select(t.device.c.id, sa.func.max(t.study.c.day).label("last_day"))
+        .select_from(with_device(t.series.join(t.study)))
         .where(CURRENT)
-        .group_by(t.series.c.device_id)
+        .group_by(t.device.c.id)
         .subquery()
     )
     rows = connection.execute(
-        sa.select(t.device, last.c.last_day).outerjoin(last, last.c.device_id == t.device.c.id).order_by(t.device.c.alias, t.device.c.id)
+        sa.select(t.device, last.c.last_day).outerjoin(last, last.c.id == t.device.c.id).order_by(t.device.c.alias, t.device.c.id)
     )
     return [
         Device(
             row.id, row.alias, row.site, row.modality, row.manufacturer, row.model, row.serial_number, tuple(row.station_names),
-            tuple(row.ae_titles), row.valid_from, row.valid_to, row.reviewed, row.last_day,
+            tuple(row.ae_titles), row.valid_from, row.valid_to, row.reviewed, row.last_day, tuple(row.criteria), row.merged_into,
         )
         for row in rows
     ]  # fmt: skip
@@ -86,48 +110,6 @@ def evidence(connection: Connection, ids: Iterable[int]) -> dict[int, Evidence]:
     return found
 
 
-# -- which report tells of what ---------------------------------------------------------------------------------
-
-
-def of_day(day: date) -> sa.ColumnElement[bool]:
-    """Condition on `study`: the current results of the studies of a day."""
-    return sa.and_(CURRENT, t.study.c.day == day)
-
-
-def late(connection: Connection, day: date) -> sa.ColumnElement[bool]:
-    """Condition on `study`: of an earlier day, and done after the report of that day was written, but not told of before.
-
-    "Before" means in the report of the day that precedes `day` among those written. A report written again tells the same.
-    """
-    until = connection.execute(sa.select(sa.func.min(t.report_written.c.written_at)).where(t.report_written.c.day == day)).scalar()
-    before = t.report_written.c.written_at < until if until else sa.true()
-    last = sa.select(sa.func.max(t.report_written.c.day)).where(t.report_written.c.day < day, before).scalar_subquery()
-    since = connection.execute(sa.select(sa.func.min(t.report_written.c.written_at)).where(t.report_written.c.day == last)).scalar()
-    if since is None:
-        return sa.false()
-    own = sa.select(sa.func.max(t.report_written.c.written_at)).where(t.report_written.c.day == t.study.c.day, before)
-    condition = sa.and_(CURRENT, t.study.c.day < day, t.study.c.done_at > since, t.study.c.done_at > own.scalar_subquery())
-    return sa.and_(condition, t.study.c.done_at <= until) if until else condition
-
-
-def set_aside(connection: Connection, day: date) -> sa.ColumnElement[bool]:
-    """Condition on `skipped`: set aside while a study of the day was checked, or at discovery since the last report."""
-    within = t.skipped.c.study_id.in_(sa.select(t.study.c.id).where(of_day(day)))
-    told = sa.and_(t.skipped.c.study_id.is_(None), t.skipped.c.report_day == day)
-    if not is_newest(connection, day):
-        return sa.or_(within, told)
-    return sa.or_(within, told, t.skipped.c.report_day.is_(None))
-
-
-def is_newest(connection: Connection, day: date) -> bool:
-    """Tell whether no report of a later day was written; only such a one tells of what has no day of its own."""
-    newest = connection.execute(sa.select(sa.func.max(t.report_written.c.day))).scalar()
-    return newest is None or day >= newest
-
-
-def note_written(connection: Connection, day: date, name: str, at: datetime) -> None:
-    """Note that the report of a day was written, and that it told of the files set aside."""
-    if is_newest(connection, day):
-        loose = sa.and_(t.skipped.c.report_day.is_(None), t.skipped.c.first_at <= at)
-        connection.execute(sa.update(t.skipped).where(loose).values(report_day=day))
-    connection.execute(sa.insert(t.report_written).values(day=day, written_at=at, name=name))
+def cursor(connection: Connection, source: str) -> str | None:
+    """Return where the last look at a source ended."""
+    return connection.execute(sa.select(t.source.c.watermark).where(t.source.c.name == source)).scalar()

@@ -14,8 +14,8 @@ from sqlalchemy.engine import Connection, Row
 from qc.identity import patient_hash
 from qc.results import CurveEvidence, Evidence, ImageEvidence, Shape, Status, Subject, worst
 from reports.store import schema as t
-from reports.store.clean import Cleaner, relative
-from reports.store.devices import Devices, Equipment
+from reports.store.clean import Cleaner, Places, file_name
+from reports.store.devices import Devices, Equipment, equipment
 from reports.store.local import FIRST_SEEN, Moment, moment, parse_time
 
 if TYPE_CHECKING:
@@ -40,10 +40,11 @@ class Prepared:
     skipped: list[dict[str, Any]] = field(default_factory=list)
 
 
-def prepare(report: Report, hash_key: bytes) -> Prepared:
+def prepare(report: Report, hash_key: bytes, places: Places) -> Prepared:
     """Turn the report of one study into rows. Nothing that names a patient goes further than this function."""
-    headers = [instance.tags for study in report.studies for instance in study.instances()]
-    cleaner = Cleaner(headers)
+    images = [instance for study in report.studies for instance in study.instances()]
+    shown = [image.shown for image in images] + [one.shown for one in report.skipped]
+    cleaner = Cleaner([image.tags for image in images], shown)
     study = max(report.studies, key=lambda one: sum(len(some.instances) for some in one.series), default=None)
     series = [one for some in report.studies for one in some.series]
     instances = sum(len(one.instances) for one in series)
@@ -74,7 +75,7 @@ def prepare(report: Report, hash_key: bytes) -> Prepared:
             }
         )  # fmt: skip
     prepared.evidence = rows.rows
-    prepared.series = [(_series(one, report, cleaner), _equipment(one, cleaner)) for one in series]
+    prepared.series = [(_series(one, report, cleaner), equipment(one.first, cleaner)) for one in series]
     prepared.ran = [
         {
             "check": one.check, "version": one.version, "level": one.subject.level, "series_uid": one.subject.series_uid,
@@ -83,19 +84,23 @@ def prepare(report: Report, hash_key: bytes) -> Prepared:
         for one in report.ran
     ]  # fmt: skip
     prepared.skipped = [
-        {"path": relative(cleaner.text(one.shown)), "reason": one.reason, "message": cleaner.text(one.message)} for one in report.skipped
-    ]
+        {
+            "path": cleaner.text(file_name(one.shown)), "folder": places.folder(one.shown), "reason": one.reason,
+            "message": cleaner.text(one.message),
+        }
+        for one in report.skipped
+    ]  # fmt: skip
     return prepared
 
 
-def write(connection: Connection, work: Row, prepared: Prepared, at: datetime, site: tzinfo | None) -> None:
+def write(connection: Connection, work: Row, prepared: Prepared, at: datetime, site: tzinfo | None, places: Places) -> None:
     """Write the rows for the revision of the work, and mark older results of the study as superseded."""
     when = _moment(connection, work, prepared.get, site)
     _close(connection, work, at, when, prepared.study)
     devices = Devices(connection)
     ids: dict[str | None, int] = {}
-    for row, equipment in sorted(prepared.series, key=lambda one: one[0]["class"] == "not_image"):  # scanners before workstations
-        device = devices.find(equipment, when.day)
+    for row, made_by in sorted(prepared.series, key=lambda one: one[0]["class"] == "not_image"):  # scanners before workstations
+        device = devices.find(made_by, when.day)
         ids[row["series_uid"]] = _insert(connection, t.series, {**row, "study_id": work.study_id, "device_id": device})
     evidence = [_insert(connection, t.evidence, {**row, "study_id": work.study_id}) for row in prepared.evidence]
     for table, rows in ((t.finding, prepared.findings), (t.measurement, prepared.measurements)):
@@ -108,7 +113,7 @@ def write(connection: Connection, work: Row, prepared: Prepared, at: datetime, s
     _insert_many(
         connection, t.skipped, [{**row, "study_id": work.study_id, "first_at": at, "report_day": when.day} for row in prepared.skipped]
     )
-    _adopt(connection, work.study_id, when.day)
+    _adopt(connection, work.study_id, when.day, places)
 
 
 def write_quarantined(connection: Connection, work: Row, message: str, at: datetime, site: tzinfo | None) -> None:
@@ -130,17 +135,19 @@ def write_quarantined(connection: Connection, work: Row, message: str, at: datet
     _insert(connection, t.finding, finding)
 
 
-_LOOSE = sa.select(t.skipped.c.id, t.skipped.c.source_id, t.skipped.c.path).where(t.skipped.c.report_day.is_(None))
+_LOOSE = sa.select(t.skipped.c.id, t.skipped.c.source_id, t.skipped.c.folder).where(
+    t.skipped.c.report_day.is_(None), t.skipped.c.study_id.is_(None), t.skipped.c.folder != ""
+)
 
 
-def _adopt(connection: Connection, study_id: int, day: date) -> None:
+def _adopt(connection: Connection, study_id: int, day: date, places: Places) -> None:
     """Files that could not be read and lie in a folder with files of this study are told of in the report of its day."""
     loose = connection.execute(_LOOSE).all()
     if not loose:
         return
     ours = connection.execute(sa.select(t.instance.c.source_id, t.instance.c.path).where(t.instance.c.study_id == study_id))
-    folders = {(row.source_id, row.path.rpartition("/")[0]) for row in ours}
-    beside = [row.id for row in loose if "/" in row.path and (row.source_id, row.path.rpartition("/")[0]) in folders]
+    folders = {(source, places.folder(path)) for source, path in {(row.source_id, row.path.rpartition("/")[0] + "/") for row in ours}}
+    beside = [row.id for row in loose if (row.source_id, row.folder) in folders]
     if beside:
         connection.execute(sa.update(t.skipped).where(t.skipped.c.id.in_(beside)).values(report_day=day))
 
@@ -202,7 +209,7 @@ def _subject(subject: Subject, cleaner: Cleaner) -> dict[str, Any]:
         "series_uid": subject.series_uid,
         "instance_uid": subject.instance_uid,
         "frame": subject.frame,
-        "path": relative(cleaner.text(subject.path)) if subject.path else None,
+        "path": cleaner.text(file_name(subject.path)) if subject.path else None,
     }
 
 
@@ -227,11 +234,6 @@ def _series(series: Series, report: Report, cleaner: Cleaner) -> dict[str, Any]:
         "frames": len(series.frames),
         "status": str(Status.INFO if nothing_to_check else worst(statuses)),
     }
-
-
-def _equipment(series: Series, cleaner: Cleaner) -> Equipment:
-    keywords = ("Modality", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "StationName", "InstitutionName")
-    return Equipment(*(cleaner.text(series.first(keyword)).strip() for keyword in keywords))
 
 
 # -- evidence ---------------------------------------------------------------------------------------------------

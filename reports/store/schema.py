@@ -7,6 +7,8 @@
                 ├── finding, measurement ── evidence            what was found
                 └── checkrun, skipped         what was looked at, what could not be
               report_written                  which day's report was written when
+              alert ── outbox                 what people were told of, and the messages that tell them
+              audit                           what people changed, and who looked up whom
 
 No table has a column for a patient's name, ID, birth date or an accession number; a keyed hash stands for the patient.
 Results hang on a revision of a study: `study.done_at` says that they are there, `study.superseded_at` that newer ones are.
@@ -14,93 +16,32 @@ Results hang on a revision of a study: `study.done_at` says that they are there,
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Date,
-    DateTime,
-    Dialect,
     Double,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.types import JSON, TypeDecorator
 
-HEAD = "0001"  # the newest migration; a test holds it against the folder
+from reports.store.columns import Id, Json, Utc, id_column, metadata, of, subject
 
-
-class Utc(TypeDecorator[datetime]):
-    """An aware time in UTC. SQLite keeps no zone, so it is taken off on the way in and put on again on the way out."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times: they mean something else on every machine."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without zone cannot be stored: {value}")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give an aware time."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-# Ids count up and are never given again: 64 bits on PostgreSQL, where SQLite wants plain INTEGER for its row number.
-Id = BigInteger().with_variant(Integer, "sqlite")
-Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _id() -> Column[int]:
-    return Column("id", Id, primary_key=True)
-
-
-def _of(table: str, *, nullable: bool = False, **options: Any) -> Column[int]:
-    return Column(f"{table}_id", Id, ForeignKey(f"{table}.id"), nullable=nullable, **options)
-
-
-def _subject() -> list[Column[Any]]:
-    """What a result is about, as in `qc.results.Subject`; the study is that of the row."""
-    return [
-        Column("level", String, nullable=False),
-        Column("series_uid", String),
-        Column("instance_uid", String),
-        Column("frame", Integer),
-        Column("path", Text),
-    ]
+HEAD = "0002"  # the newest migration; a test holds it against the folder
 
 
 source = Table(
     "source",
     metadata,
-    _id(),
+    id_column(),
     Column("name", String, nullable=False, unique=True),
     Column("kind", String, nullable=False, server_default=""),
     Column("watermark", Text),
@@ -113,8 +54,8 @@ source = Table(
 instance = Table(
     "instance",
     metadata,
-    _id(),
-    _of("source"),
+    id_column(),
+    of("source"),
     Column("path", Text, nullable=False),  # where the source finds it again; shown nowhere
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger),
@@ -122,7 +63,7 @@ instance = Table(
     Column("study_uid", String, nullable=False),
     Column("series_uid", String, nullable=False),
     Column("sop_uid", String, nullable=False),
-    _of("study", nullable=True, index=True),  # the newest revision that holds it
+    of("study", nullable=True, index=True),  # the newest revision that holds it
     Column("first_at", Utc, nullable=False),
     Column("changed_at", Utc, nullable=False),
     UniqueConstraint("source_id", "path"),
@@ -142,7 +83,7 @@ arrival = Table(
 study = Table(
     "study",
     metadata,
-    _id(),
+    id_column(),
     Column("study_uid", String, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("fingerprint", String, nullable=False),
@@ -166,8 +107,8 @@ study = Table(
 work = Table(
     "work",
     metadata,
-    _id(),
-    _of("study", index=True),
+    id_column(),
+    of("study", index=True),
     Column("study_uid", String, nullable=False),
     Column("fingerprint", String, nullable=False),
     Column("parameters_hash", String, nullable=False),
@@ -175,6 +116,7 @@ work = Table(
     Column("state", String, nullable=False),  # ready, leased, done, superseded, quarantined
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("excused", Integer, nullable=False, server_default="0"),  # attempts that ended for a reason that is not the study's
     Column("owner", String),
     Column("lease_until", Utc),
     Column("error_kind", String),
@@ -194,8 +136,8 @@ work = Table(
 attempt = Table(
     "attempt",
     metadata,
-    _id(),
-    _of("work", index=True),
+    id_column(),
+    of("work", index=True),
     Column("number", Integer, nullable=False),
     Column("owner", String, nullable=False),
     Column("started_at", Utc, nullable=False),
@@ -208,7 +150,7 @@ attempt = Table(
 device = Table(
     "device",
     metadata,
-    _id(),
+    id_column(),
     Column("identity", String, nullable=False, unique=True),  # how it was first told apart; keeps two writers from making it twice
     Column("alias", String, nullable=False),
     Column("site", String),
@@ -221,15 +163,17 @@ device = Table(
     Column("valid_from", Date),
     Column("valid_to", Date),
     Column("reviewed", Boolean, nullable=False),
+    Column("criteria", Json, nullable=False, server_default=text("'[]'")),  # names of criteria sets; none: those of the site
+    Column("merged_into", Id, ForeignKey("device.id")),  # the device this one really is; never one that is merged itself
     Column("created_at", Utc, nullable=False),
 )
 
 series = Table(
     "series",
     metadata,
-    _id(),
-    _of("study", index=True),
-    _of("device", nullable=True, index=True),
+    id_column(),
+    of("study", index=True),
+    of("device", nullable=True, index=True),
     Column("series_uid", String, nullable=False),
     Column("number", Integer),
     Column("description", Text),
@@ -246,15 +190,15 @@ series = Table(
 finding = Table(
     "finding",
     metadata,
-    _id(),
-    _of("study", index=True),
-    _of("series", nullable=True),
+    id_column(),
+    of("study", index=True),
+    of("series", nullable=True),
     Column("code", String, nullable=False, index=True),
     Column("status", String, nullable=False),
     Column("message", Text, nullable=False),
     Column("advice", Text, nullable=False),
     Column("check", String, nullable=False),
-    *_subject(),
+    *subject(),
     Column("details", Json, nullable=False),
     Column("evidence", Json, nullable=False),  # ids in evidence; one picture may serve several results
 )
@@ -262,9 +206,9 @@ finding = Table(
 measurement = Table(
     "measurement",
     metadata,
-    _id(),
-    _of("study", index=True),
-    _of("series", nullable=True, index=True),
+    id_column(),
+    of("study", index=True),
+    of("series", nullable=True, index=True),
     Column("metric", String, nullable=False, index=True),
     Column("region", String, nullable=False),
     Column("value", Double),
@@ -273,7 +217,7 @@ measurement = Table(
     Column("reason", String),
     Column("method", String, nullable=False),
     Column("status", String, nullable=False),
-    *_subject(),
+    *subject(),
     Column("limits", Json),  # snapshot of the criterion it was judged by
     Column("criteria", Json),
     Column("details", Json, nullable=False),
@@ -283,8 +227,8 @@ measurement = Table(
 evidence = Table(
     "evidence",
     metadata,
-    _id(),
-    _of("study", index=True),
+    id_column(),
+    of("study", index=True),
     Column("kind", String, nullable=False),  # image, curve
     Column("title", Text, nullable=False),
     Column("caption", Text, nullable=False),
@@ -295,8 +239,8 @@ evidence = Table(
 checkrun = Table(
     "checkrun",
     metadata,
-    _id(),
-    _of("study", index=True),
+    id_column(),
+    of("study", index=True),
     Column("check", String, nullable=False),
     Column("version", Integer, nullable=False),
     Column("level", String, nullable=False),
@@ -308,23 +252,80 @@ checkrun = Table(
 skipped = Table(
     "skipped",
     metadata,
-    _id(),
-    _of("source", nullable=True),
-    _of("study", nullable=True, index=True),  # set aside while this revision was checked; else at discovery
-    Column("path", Text, nullable=False),  # relative
+    id_column(),
+    of("source", nullable=True),
+    of("study", nullable=True, index=True),  # set aside while this revision was checked; else at discovery
+    Column("place", String),  # keyed hash of the whole path: tells files of a source apart
+    Column("path", Text, nullable=False),  # the name alone: people call folders after patients
+    Column("folder", String, nullable=False, server_default=""),  # short keyed hash of the folder
     Column("reason", String, nullable=False),
     Column("message", Text, nullable=False),
     Column("first_at", Utc, nullable=False),
     Column("report_day", Date),  # the report that told of it (files set aside at discovery belong to no day of their own)
-    UniqueConstraint("source_id", "path"),
+    UniqueConstraint("source_id", "place"),
     Index(None, "report_day"),
 )
 
 report_written = Table(
     "report_written",
     metadata,
-    _id(),
+    id_column(),
     Column("day", Date, nullable=False, index=True),
     Column("written_at", Utc, nullable=False),
     Column("name", String, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    id_column(),
+    Column("message_id", String, nullable=False, unique=True),  # stands in the text: the same for every attempt to send it
+    Column("kind", String, nullable=False),  # news (later: ongoing, resolved)
+    Column("severity", String, nullable=False),  # the worst status in it
+    Column("content", Json, nullable=False),  # a list of {day, link, statuses: {status: studies}, problems: [{status, code, studies}]}
+    Column("created_at", Utc, nullable=False),
+    Column("due_at", Utc, nullable=False),  # not to be tried before
+    Column("taken_until", Utc),  # someone is sending it
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("reached", Json, nullable=False),  # hashes of the targets that have it already
+    Column("sent_at", Utc),
+    Column("error", Text),
+    Index("ix_outbox_open", "due_at", sqlite_where=text("sent_at IS NULL"), postgresql_where=text("sent_at IS NULL")),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    id_column(),
+    Column("subject", String, nullable=False),  # study:UID (later also device:number); in no message
+    Column("code", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("state", String, nullable=False),  # open (later: acknowledged, snoozed, resolved)
+    Column("day", Date, nullable=False),  # of the report that told of it first
+    of("outbox", nullable=True, index=True),
+    Column("first_at", Utc, nullable=False),
+    Column("last_at", Utc, nullable=False),
+    Column("resolved_at", Utc),
+    UniqueConstraint("subject", "code", "status"),  # this line is why nobody is told twice
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    id_column(),
+    Column("at", Utc, nullable=False),
+    Column("who", String, nullable=False),
+    Column("what", String, nullable=False),  # device.rename, patient.who ...
+    Column("subject", String, nullable=False),  # device:3
+    Column("before", Json),
+    Column("after", Json),
+    Column("why", Text, nullable=False),
+    Column("digest", String, nullable=False),  # of this row and the digest before it; triggers refuse any change
+)
+
+salt = Table(
+    "salt",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),  # random; makes the hashes of folder names useless elsewhere
 )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +75,54 @@ def pacsqc(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[str]:
+    """A Prefect server of our own, started once for all tests, without the heartbeat that makes each flow wait a second; its URL."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with (
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_SERVER_ANALYTICS_ENABLED: False}),
+        prefect_test_harness(server_startup_timeout=90),
+    ):
+        yield str(PREFECT_API_URL.value())
+
+
+class Receiver(HTTPServer):
+    """A receiver of alerts on this machine, which may be out of order."""
+
+    def __init__(self) -> None:
+        self.got: list[dict] = []
+        self.broken = False
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def url(self) -> str:
+        return f"json://secret-user:secret-word@127.0.0.1:{self.server_port}/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.server.broken:
+            self.server.got.append(json.loads(body))
+        self.send_response(500 if self.server.broken else 200)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver(monkeypatch) -> Iterator[Receiver]:
+    """Somebody to send alerts to: the settings name him."""
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    monkeypatch.setenv("PACSQC_ALERTS_URLS", server.url)
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()

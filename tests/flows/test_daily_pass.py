@@ -16,10 +16,12 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from flows import apart, daily, queries, settings
+from flows import apart, daily, settings
 from flows.cli import app
 from flows.outcome import in_words
 from flows.owner import is_dead, new_owner
+from phantoms.synthetic.catalogue import make
+from phantoms.synthetic.encode import write
 from qc.errors import Transient
 from qc.output import to_json
 from qc.runner import Runner
@@ -82,7 +84,7 @@ def test_a_lost_cursor_counts_nothing_twice(chosen):
     daily.run_pass(chosen)
     before = counts(chosen)
     with daily.open_for(chosen) as store:
-        queries.keep_cursor(store, "inbox", "")
+        store.keep_cursor("inbox", "")
     done = daily.run_pass(chosen)
     assert (done.files, done.studies, done.checked) == (0, 0, 0)
     assert counts(chosen) == before
@@ -97,6 +99,27 @@ def test_a_late_image_opens_a_new_revision_and_the_study_counts_once(chosen, tmp
     assert (done.files, done.studies, done.checked) == (1, 1, 1)
     assert len(done.days) == 1
     assert (counts(chosen)["studies"], counts(chosen)["revisions"]) == (3, 4)
+
+
+def test_what_came_late_for_an_earlier_day_stands_in_the_next_report(chosen, tmp_path):
+    for path in chosen.inbox_folder.iterdir():
+        shutil.rmtree(path)
+
+    def study(name: str, seed: int, day: str) -> str:
+        datasets = make("mr_brain", seed, slices=3, contrasts=("T1",), matrix=96).datasets
+        for dataset in datasets:
+            dataset.StudyDate = dataset.SeriesDate = dataset.AcquisitionDate = dataset.ContentDate = day
+        write(datasets, chosen.inbox_folder / name)
+        return str(datasets[0].StudyInstanceUID)
+
+    study("first", 1, "20240108")
+    assert daily.run_pass(chosen).days == ["2024-01-08"]
+    late, new = study("late", 2, "20240108"), study("new", 3, "20240109")
+    assert daily.run_pass(chosen).days == ["2024-01-08", "2024-01-09"]
+    text = {name: (chosen.reports_folder / f"daily-2024-01-{name}.csv").read_text() for name in ("08-studies", "09-arrived_late")}
+    assert late in text["08-studies"]
+    assert late in text["09-arrived_late"]
+    assert new not in text["09-arrived_late"]
 
 
 def test_files_that_are_no_images_are_in_the_report(chosen):
@@ -157,10 +180,10 @@ def test_patience_waits_until_it_is_quiet(chosen):
 def test_a_broken_study_stops_nobody_and_is_reported_without_its_secrets(chosen, monkeypatch):
     check = daily._check
 
-    def breaking(runner, source, work, deadline_s):
+    def breaking(runners, source, work, deadline_s):
         if any("lost" in path.as_posix() for path in work.paths):
             raise ValueError("patient MUSTERMANN^MAX is not a number")
-        return check(runner, source, work, deadline_s)
+        return check(runners, source, work, deadline_s)
 
     monkeypatch.setattr(daily, "_check", breaking)
     done = daily.run_pass(chosen)
@@ -178,17 +201,17 @@ def test_a_broken_study_stops_nobody_and_is_reported_without_its_secrets(chosen,
 def test_a_transient_error_is_tried_again_later(chosen, monkeypatch):
     check = daily._check
 
-    def unlucky(runner, source, work, deadline_s):
+    def unlucky(runners, source, work, deadline_s):
         if any("lost" in path.as_posix() for path in work.paths):
             raise Transient("the archive does not answer")
-        return check(runner, source, work, deadline_s)
+        return check(runners, source, work, deadline_s)
 
     with monkeypatch.context() as patch:
         patch.setattr(daily, "_check", unlucky)
         done = daily.run_pass(chosen)
     assert (done.checked, done.given_back) == (2, 1)
     with daily.open_for(chosen) as store:
-        assert queries.free_work(store) == 0  # not at once: first it waits
+        assert store.claimable() == 0  # not at once: first it waits
         with store.writing() as connection:
             connection.execute(sa.update(t.work).values(lease_until=None))
     assert daily.run_pass(chosen).checked == 1
@@ -199,12 +222,12 @@ def test_results_of_a_lost_lease_are_thrown_away(chosen, monkeypatch):
     check = daily._check
     stolen = []
 
-    def stealing(runner, source, work, deadline_s):
+    def stealing(runners, source, work, deadline_s):
         if not stolen:
             with daily.open_for(chosen) as store, store.writing() as connection:
                 connection.execute(sa.update(t.work).where(t.work.c.id == work.id).values(owner="another"))
             stolen.append(work.id)
-        return check(runner, source, work, deadline_s)
+        return check(runners, source, work, deadline_s)
 
     monkeypatch.setattr(daily, "_check", stealing)
     done = daily.run_pass(chosen)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,19 +15,6 @@ from qc.errors import Transient, Unmeasurable
 
 pytestmark = pytest.mark.prefect
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[None]:
-    """A Prefect server of our own, without the heartbeat that makes each flow wait a second."""
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
-
-    with (
-        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_SERVER_ANALYTICS_ENABLED: False}),
-        prefect_test_harness(server_startup_timeout=90),
-    ):
-        yield
 
 
 def test_the_three_flows_do_the_pass(engine, chosen):
@@ -121,6 +111,37 @@ def test_without_a_server_the_same_work_is_done_with_a_word(pacsqc, chosen, tmp_
     assert "doing the same work without Prefect" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Checked: 3 studies" in done.stdout
+
+
+def test_one_run_with_prefect_and_one_without_at_once_do_the_work_once(engine, chosen, tmp_path):
+    code = "from flows.cli import app; app()"
+    environment = {**os.environ, "PREFECT_API_URL": engine, "PREFECT_HOME": str(tmp_path / "prefect")}
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, "run", "--no-wait", "--json", *more], stdout=subprocess.PIPE, env=environment)
+        for more in ([], ["--no-prefect"])
+    ]
+    told = [json.loads(one.communicate(timeout=120)[0]) for one in both]
+    assert [one.returncode for one in both] == [0, 0]
+    assert sum(one["checked"] for one in told) == 3
+    assert sum(one["studies"] for one in told) == 3
+    assert daily.run_pass(chosen).checked == 0
+
+
+def test_alerts_are_sent_through_prefect_too(engine, chosen, receiver):
+    from flows.publish import publish
+
+    with daily.open_for(chosen) as store:
+        source = daily.source_for(chosen)
+        daily.discover_once(source, store, 0)
+        daily.drain(store, source, chosen)
+    receiver.broken = True
+    assert publish()["unsent"] == 1  # and the flow has not failed for it
+    receiver.broken = False
+    with daily.open_for(chosen) as store:
+        from flows import settings, tell
+
+        assert tell.send_waiting(store, settings.load(), due_only=False).alerts == 1
+    assert len(receiver.got) == 1
 
 
 def test_a_server_that_goes_away_costs_nothing_but_a_word(chosen, monkeypatch, caplog):

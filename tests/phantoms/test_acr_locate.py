@@ -46,7 +46,9 @@ def class_of(made, tmp_path):
 
 
 TURNED = {"rotation_deg": 10.0, "offset_mm": (8.0, -6.0)}
-BLOCK = pytest.mark.xfail(strict=True, reason="edge_points takes the level from the inner third of the rays, which is the dark block of newer phantoms")
+BLOCK = pytest.mark.xfail(
+    strict=True, reason="edge_points takes the level from the inner third of the rays, which is the dark block of newer phantoms"
+)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ def headers(**options):
     return make("acr_mri_large", matrix=64, **options).datasets
 
 
+@cache
 def pictures(size, gradient, matrix, rotation_deg, offset_mm, bubble_mm):
     """Slice 5 and, for all others, slice 7: no more is looked at."""
     spacing = (250 / matrix, 250 / matrix)
@@ -36,7 +37,9 @@ def pictures(size, gradient, matrix, rotation_deg, offset_mm, bubble_mm):
 
 def phantom(size=LARGE, gradient=0.001, matrix=256, snr=np.inf, slope=1.0, intercept=0.0, signed=False, field=1.5, **place):
     """The data sets of a phantom whose signal is 1500 (1 + g x)."""
-    images = pictures(size, gradient, matrix, place.get("rotation_deg", 0.0), place.get("offset_mm", (0.0, 0.0)), place.get("bubble_mm", 0.0))
+    images = pictures(
+        size, gradient, matrix, place.get("rotation_deg", 0.0), place.get("offset_mm", (0.0, 0.0)), place.get("bubble_mm", 0.0)
+    )
     rng = np.random.default_rng(7)
     made = copy.deepcopy(headers())
     for number, one in enumerate(made, start=1):

@@ -45,7 +45,9 @@ def test_the_region_is_three_quarters_of_the_section(spacing):
     assert not (region & (image == 0)).any()
 
 
-@pytest.mark.xfail(strict=True, reason="object_region shrinks by pixels: on pixels of 0.5 x 1 mm it leaves 12 mm at the sides and 6 mm above and below")
+@pytest.mark.xfail(
+    strict=True, reason="object_region shrinks by pixels: on pixels of 0.5 x 1 mm it leaves 12 mm at the sides and 6 mm above and below"
+)
 def test_the_region_is_as_round_as_the_section_on_oblong_pixels():
     rows, columns = np.nonzero(object_region(100.0 * disc(spacing=(0.5, 1.0))))
     assert np.ptp(rows) * 0.5 == pytest.approx(np.ptp(columns) * 1.0, rel=0.05)
@@ -214,7 +216,14 @@ def test_normalised_snr_by_hand():
 
     class Row:
         spacing_mm = (1.0, 1.0)
-        tags = {"SliceThickness": 5.0, "PixelBandwidth": 200.0, "Columns": 256, "Rows": 256, "NumberOfAverages": 2.0, "RepetitionTime": 500.0}  # noqa: RUF012
+        tags = {
+            "SliceThickness": 5.0,
+            "PixelBandwidth": 200.0,
+            "Columns": 256,
+            "Rows": 256,
+            "NumberOfAverages": 2.0,
+            "RepetitionTime": 500.0,
+        }  # noqa: RUF012
 
         def get(self, name):
             return self.tags.get(name)

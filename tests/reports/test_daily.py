@@ -102,7 +102,7 @@ def test_what_a_reader_needs_is_there(store: Store) -> None:
     for expected in (
         "Image quality, Wednesday 25 November 2026",
         "✖ 2 of 11 studies failed",
-        "Slices missing",
+        "Slices are missing",
         "Send the series again from the scanner.",
         "Series 2 t1_se_tra: 2 images are missing between image 3 and image 4",
         "25 Nov 2026, 08:15",
@@ -114,7 +114,8 @@ def test_what_a_reader_needs_is_there(store: Store) -> None:
         "ACR Test Guidance 10/19/2022, table 4",
         "sources disagree",
         "acr_mri.piu/1",
-        "Background not rayleigh",
+        "The air around the object does not hold plain noise",
+        "judged by acr-mri-2022 1 (edition 2022-10)",
         "Cut off before the end of its header",
         "7 studies are in order",
     ):
@@ -196,6 +197,48 @@ def test_software_errors_and_warnings_alone(store: Store) -> None:
     assert "Past the warning level" in page_of(store).text
 
 
+def test_all_of_several_is_said_as_all(store: Store) -> None:
+    for number in (1, 2):
+        run(store, report(study(uid(number)), (finding(subject(uid(number)), Status.WARN, "header.date"),)))
+    assert "▲ All 2 studies need a look" in page_of(store).text
+
+
+def test_which_limits_judged_the_day(store: Store) -> None:
+    run(store, report(study(uid(1)), (judged(subject(uid(1)), 93.0, Status.PASS), judged(subject(uid(1)), 50.0, Status.INFO))))
+    text = page_of(store).text
+    assert "judged by acr-mri-2022 1 (edition 2022-10)" in text
+    assert "1 value without a limit" in text
+    run(store, report(study(uid(2), StudyDate="20261124")))
+    assert "Limits: no value of this day has a limit." in page_of(store, DAY - timedelta(days=1)).text
+
+
+def test_the_site_stands_in_the_footer_if_it_is_told(store: Store, tmp_path: Path) -> None:
+    evil = "Clinic <b>& Co</b>"
+    page = Page(daily.write(store, DAY, tmp_path, site=evil).read_text())
+    assert evil in page.text
+    assert evil not in page_of(store).text
+
+
+def test_a_problem_of_a_whole_study_names_its_device_at_the_top(store: Store) -> None:
+    run(store, report(study(uid(1)), (finding(subject(uid(1), None), code="identity.two_patients"),)))
+    assert "Two patients in one study : 1 study (MR1)" in page_of(store).text
+
+
+def test_a_value_that_is_missing_says_why_in_words(store: Store) -> None:
+    run(store, report(study(uid(1)), (judged(subject(uid(1)), None, Status.FAIL, reason="nothing_resolved"),)))
+    assert "no value: no group of holes is resolved" in page_of(store).text
+
+
+def test_files_set_aside_without_any_study_are_reported(store: Store, tmp_path: Path) -> None:
+    store.skip("folder", "JANE/IM1", "truncated", "the file JANE/IM1 ends before its header is complete")
+    (day,) = store.stale_days()
+    page = Page(daily.write(store, day, tmp_path).read_text())
+    assert "▲ 1 file could not be read" in page.text
+    assert re.search(r"IM1 in folder [0-9a-f]{8} : the file IM1 ends", page.text)
+    assert "JANE" not in page.text
+    assert store.stale_days() == []
+
+
 # -- days -------------------------------------------------------------------------------------------------------
 
 
@@ -235,7 +278,7 @@ def test_a_file_beside_a_study_belongs_to_its_day(store: Store) -> None:
     store.settle(0)
     (work,) = store.claim("a", 1, 60)
     store.complete(work.id, "a", report(study(uid(1), StudyDate="20260301")), b"k")
-    assert frames.skipped(store, date(2026, 3, 1))["path"].tolist() == [f"in/{uid(1)}/1/half.dcm"]
+    assert frames.skipped(store, date(2026, 3, 1))["path"].tolist() == ["half.dcm"]
     assert len(frames.skipped(store, DAY)) == 0
 
 

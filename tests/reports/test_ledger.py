@@ -216,8 +216,12 @@ def test_skipped_files_are_noted_once(store: Store) -> None:
     for _ in range(3):
         store.skip("folder", "a/notes.txt", "not_dicom", "the file is not DICOM")
     store.skip("folder", "/mnt/archive/DOE_JANE/half.dcm", "truncated", "cut off in /mnt/archive/DOE_JANE/half.dcm")
+    store.skip("folder", "b/notes.txt", "not_dicom", "the file b/notes.txt is not DICOM")
     frame = frames.skipped(store, date(2026, 11, 25))
-    assert sorted(frame["path"]) == ["a/notes.txt", "half.dcm"]
+    assert sorted(frame["path"]) == ["half.dcm", "notes.txt", "notes.txt"]
+    assert frame["folder"].str.fullmatch("[0-9a-f]{8}").all()
+    assert frame["folder"].nunique() == 3
+    assert "the file notes.txt is not DICOM" in frame["message"].tolist()
     assert not frame.astype(str).apply(lambda column: column.str.contains("DOE_JANE")).any().any()
 
 
@@ -244,3 +248,95 @@ def test_urls_that_cannot_be_used(bad: str) -> None:
 def test_a_zone_that_is_none(url: str) -> None:
     with pytest.raises(ConfigurationError, match="Europe/Vienna"):
         open_store(url, "Middle/Earth")
+
+
+# -- what the flows ask for -------------------------------------------------------------------------------------
+
+
+def test_cursors_are_kept_by_source(store: Store) -> None:
+    assert store.cursor("folder") is None
+    store.keep_cursor("folder", "a")
+    store.keep_cursor("archive", "b")
+    store.keep_cursor("folder", "c")
+    assert (store.cursor("folder"), store.cursor("archive")) == ("c", "b")
+
+
+def test_leases_and_what_could_be_claimed(store: Store) -> None:
+    assert (store.claimable(), store.leases()) == (0, [])
+    fill(store, 3)
+    assert store.claimable() == 3
+    works = store.claim("a", 2, 60)
+    assert store.claimable() == 1
+    assert store.leases() == sorted((work.id, "a") for work in works)
+    store.give_back(works[0].id, "a", "transient", "not now", delay_s=60)
+    assert store.claimable() == 1, "not before its time"
+
+
+def test_an_attempt_that_was_not_the_studys_fault_does_not_count(store: Store) -> None:
+    fill(store, 1)
+    for attempt in range(1, 8):
+        (work,) = store.claim("a", 1, 60)
+        assert work.attempts == attempt, "it is told all the same"
+        assert not store.free(work.id, "someone else", "died", "")
+        assert store.free(work.id, "a", "died", "the machine was switched off")
+    for _ in range(2):
+        (work,) = store.claim("a", 1, 60)
+        store.give_back(work.id, "a", "transient", "not now")
+    assert store.tally()["ready"] == 1
+    (work,) = store.claim("a", 1, 60)
+    store.give_back(work.id, "a", "transient", "not now")
+    assert store.tally()["quarantined"] == 1, "three that did count"
+
+
+# -- days whose report is stale ---------------------------------------------------------------------------------
+
+DAY = date(2026, 11, 25)
+
+
+def test_a_day_is_stale_until_its_report_tells_all(store: Store) -> None:
+    assert store.stale_days() == []
+    run(store, report(study(uid(1))))
+    run(store, report(study(uid(2), StudyDate="20261120")))
+    assert store.stale_days() == [date(2026, 11, 20), DAY]
+    for day in store.stale_days():
+        store.report_written(day, "x", store.now())
+    assert store.stale_days() == []
+    run(store, report(study(uid(3), StudyDate="20261120")))
+    assert store.stale_days() == [date(2026, 11, 20)]
+
+
+def test_files_set_aside_alone_make_the_newest_day_stale(store: Store) -> None:
+    today = store.now().astimezone(store.zone).date()
+    run(store, report(study(uid(1), StudyDate=f"{today:%Y%m%d}")))
+    run(store, report(study(uid(2), StudyDate="20260301")))
+    for day in store.stale_days():  # the older day is written first, and must not take what has no day
+        store.skip("folder", "early", "truncated", "cut off") if day != today else None
+        store.report_written(day, "x", store.now())
+    assert frames.skipped(store, today)["path"].tolist() == ["early"]
+    assert store.stale_days() == []
+    store.skip("folder", "stray", "truncated", "cut off")
+    assert store.stale_days() == [today]
+    store.report_written(today, "x", store.now())
+    assert store.stale_days() == []
+    assert sorted(frames.skipped(store, today)["path"]) == ["early", "stray"]
+
+
+def test_files_set_aside_long_after_the_last_study_have_a_report_of_their_own_day(store: Store) -> None:
+    today = store.now().astimezone(store.zone).date()
+    store.skip("folder", "stray", "truncated", "cut off")
+    assert store.stale_days() == [today], "also where there never was a study"
+    run(store, report(study(uid(1), StudyDate="20260301")))
+    store.report_written(date(2026, 3, 1), "x", store.now())
+    assert frames.skipped(store, date(2026, 3, 1))["path"].tolist() == ["stray"]
+    store.skip("folder", "stray 2", "truncated", "cut off")
+    assert store.stale_days() == [today]
+    store.report_written(today, "x", store.now())
+    assert store.stale_days() == []
+    assert frames.skipped(store, today)["path"].tolist() == ["stray 2"]
+
+
+def test_an_error_in_what_belongs_to_the_note_leaves_no_note(store: Store) -> None:
+    run(store, report(study(uid(1))))
+    with pytest.raises(ZeroDivisionError):
+        store.report_written(DAY, "x", store.now(), lambda _: 1 / 0)
+    assert store.stale_days() == [DAY]

@@ -21,7 +21,7 @@ from qc.errors import ConfigurationError
 from qc.results import ImageEvidence, Shape
 from reports import frames
 from reports.store import Store, open_store, schema
-from reports.store.clean import Cleaner, relative
+from reports.store.clean import Cleaner, Places
 from reports.store.connect import MIGRATIONS
 from reports.store.local import moment, parse_time
 
@@ -229,13 +229,32 @@ def test_values_are_plain() -> None:
     }  # fmt: skip
 
 
-def test_shown_paths_are_relative() -> None:
-    assert [relative(path) for path in ("a/b.dcm", "/srv/doe/b.dcm", "C:\\x\\b.dcm", "\\\\host\\x\\b.dcm")] == [
-        "a/b.dcm",
-        "b.dcm",
-        "b.dcm",
-        "b.dcm",
-    ]
+def test_of_a_path_only_the_name_is_shown() -> None:
+    places, elsewhere = Places(b"one database"), Places(b"another")
+    paths = ("doe/b.dcm", "/srv/doe/b.dcm", "C:\\doe\\b.dcm", "\\\\host\\doe\\b.dcm", "b.dcm")
+    assert [places.name(path) for path in paths] == ["b.dcm"] * 5
+    assert [len(places.folder(path)) for path in paths] == [8, 8, 8, 8, 0]
+    assert places.folder("doe/b.dcm") == places.folder("doe/c.dcm") != places.folder("roe/b.dcm")
+    assert places.folder("doe/b.dcm") != elsewhere.folder("doe/b.dcm"), "else names could be tried"
+    assert places.key("doe/b.dcm") != places.key("roe/b.dcm")
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("the same file as DOE JANE/scan 1/IM1", "the same file as IM1"),
+        ("DOE JANE/scan 1/IM1, DOE JANE/scan 1/IM2", "IM1, IM2"),
+        ("4711/1 and 4711/2", "1 and 2"),
+        ("3/4 of 12/IM3", "3/4 of IM3"),
+        ("see https://my-x.org/4711/a", "see https://my-x.org/4711/a"),
+        ("in /srv/in box/DOE JANE/scan 1/IM1", "in in IM1"),
+        ("first=4711/1;then:DOE JANE/scan 1/IM1", "first=1;then:IM1"),
+        ("file '4711/1', (4711/2)", "file '1', (2)"),
+        ("C:\\in\\4711\\1 is cut off", "1 is cut off"),
+    ],
+)
+def test_folders_are_taken_off(text: str, clean: str) -> None:
+    assert Cleaner((), ["DOE JANE/scan 1/IM1", "4711/1", "3/1", "12/IM3", "top"]).text(text) == clean
 
 
 @pytest.mark.usefixtures("sqlite_only")

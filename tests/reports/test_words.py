@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reports import daily, words
+from reports import daily, problems, words
+from reports.sentences import ASIDE, REASONS, TITLES
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,57 @@ def test_colours_can_be_read() -> None:
     soft = re.search(r"--soft: (#\w{6})", css)[1]
     for colour, ground in pairs:
         assert min(contrast(colour, ground), contrast(ink, ground), contrast(soft, ground), contrast(soft, "#ffffff")) >= 4.5
+
+
+def test_findings_have_titles_for_people() -> None:
+    assert words.title("slices.missing") == "Slices are missing"
+    assert words.title("identity.two_patients") == "Two patients in one study"
+    assert words.title("file.truncated") == "File is cut off"
+    assert words.title("our_plugin.tube_arcing") == "Our plugin tube arcing", "a plug-in's code is said by itself"
+    for code, title in TITLES.items():
+        assert re.fullmatch(r"[a-z_]+\.[a-z_]+", code)
+        assert len(title) <= 50
+        assert not title.endswith(".")
+        assert "_" not in title
+    assert len(set(TITLES.values())) == len(TITLES), "two problems never have one name"
+
+
+def test_no_title_is_for_a_code_that_nobody_gives() -> None:
+    """A code that was renamed in a check must be renamed here too, or people read the bare code."""
+    from qc.check import load_checks
+
+    declared = {code for spec in load_checks() for code in spec.codes}
+    by_the_machinery = {
+        "check.error", "check.not_evaluable", "limit.exceeded", "study.not_checked", "study.incomplete", "study.more_than_expected", "file.gone",
+    }  # fmt: skip
+    assert set(TITLES) - declared - by_the_machinery == set()
+
+
+def test_reasons_are_sentences() -> None:
+    for code, text in REASONS.items():
+        assert re.fullmatch(r"[a-z_]+", code)
+        assert re.fullmatch(r"[A-Z].*[.?]", text)
+    assert words.reason("phantom_not_found").startswith("The phantom was not found.")
+    assert words.reason("some_new_reason") == "Some new reason"
+    assert words.reason(None) == "No reason given"
+    assert words.brief("phantom_not_found") == "the phantom was not found"
+    assert words.aside("truncated") == ASIDE["truncated"]
+
+
+def test_two_values_missing_for_one_reason_are_one_line() -> None:
+    row = {
+        "status": "not_evaluable", "reason": "noise_correlated", "details": {}, "study_uid": "1", "series_uid": "1.1", "series_number": 2,
+        "series_description": "t1", "device": "MR1", "study_time": "08:00:00", "study_description": "Head", "frame": None, "path": None,
+        "instance_uid": None, "level": "series",
+    }  # fmt: skip
+    titles = problems.Titles({}, {"mr.noise": "Noise", "mr.snr": "SNR of single images"})
+    other = {**row, "metric": "mr.snr", "series_uid": "1.2", "series_number": 3}
+    noise, snr = {**row, "metric": "mr.noise"}, {**row, "metric": "mr.snr"}
+    found = problems.unjudged([], [noise, snr, other, {**other, "reason": "x"}], titles)
+    assert [(one.what, one.reason, len(one.where)) for one in found] == [
+        ("SNR of single images", words.REASONS["noise_correlated"], 2),
+        ("Noise", words.REASONS["noise_correlated"], 1),
+        ("SNR of single images", "X", 1),
+    ], "not the same places, not one line"
+    (joined,) = problems.unjudged([], [noise, snr], titles)
+    assert joined.what == "Noise; SNR of single images"

@@ -1,0 +1,237 @@
+"""Look at images now, without database and server: `check`, `phantom`; and what there is to check with: `checks`, `settings`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands import Json, check_forms, refuse
+from flows.voice import errors_in_words, page_options, progress
+from qc.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from qc.runner import Options, Report
+
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders, files, zip archives or DICOMDIR media.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (its schema: `pacsqc check --schema`).")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV: one row a finding, measurement or skipped file.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings too.")]
+Criteria = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SET_OR_FILE", help="Judge by this set (name or .toml file). May be repeated: the first wins."),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also list what passed, UIDs of series, and tracebacks.")]
+
+
+def _print_schema(wanted: bool) -> None:
+    if wanted:
+        from qc.output import schema
+
+        typer.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
+        raise typer.Exit()
+
+
+def check(
+    context: typer.Context,
+    paths: Paths,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    strict: Strict = False,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="CHECK", help="Run only this check, and those below it. May be repeated.")
+    ] = None,
+    criteria: Criteria = None,
+    pixels: Annotated[bool, typer.Option("--pixels/--no-pixels", help="Look at pixels, or at headers only (faster).")] = True,
+    expect: Annotated[int | None, typer.Option(metavar="N", min=1, help="How many images there should be; fewer is a failure.")] = None,
+    verbose: Verbose = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", is_eager=True, callback=_print_schema, help="Print the JSON Schema of --json.")
+    ] = False,
+) -> None:
+    """Check images: every check that applies, phantom tests too where a phantom is recognised.
+
+    \b
+    Examples:
+      pacsqc check study/                          a folder, with all below it
+      pacsqc check export.zip                      an archive
+      pacsqc check /media/cdrom/DICOMDIR           a medium
+      pacsqc check study/ --no-pixels              headers only
+      pacsqc check study/ --only slices            one check
+      pacsqc check study/ --expect 192             fewer than 192 images is a failure
+      pacsqc check study/ --json > result.json     for programs
+      pacsqc check phantom/ --criteria my.toml --criteria acr-mri-2022
+
+    \b
+    Exit codes:
+      0  nothing failed
+      1  a finding or measurement is fail or error (with --strict also warn)
+      2  the call or a setting is wrong, or there is no file to check
+    """
+    with errors_in_words():
+        _check_call(paths, as_json, as_csv)
+        values: dict[str, Any] = {"pixels": pixels, "expect": expect}
+        if only:
+            from flows.explain import choose
+            from qc.check import load_checks
+
+            values["only"] = tuple(spec.id for name in only for spec in choose(load_checks(), name))
+        report = _run(_options(context.obj, criteria, values), paths)
+    _show(report, paths, as_json=as_json, as_csv=as_csv, strict=strict, verbose=verbose)
+
+
+def phantom(
+    context: typer.Context,
+    paths: Paths,
+    as_name: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Take every image series for this phantom, whatever it looks like.")
+    ] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    strict: Strict = False,
+    criteria: Criteria = None,
+    verbose: Verbose = False,
+) -> None:
+    """Measure phantoms: only the phantom tests, each on the series in which its phantom is recognised.
+
+    A phantom that is not recognised (off centre, odd size, much artefact) is named by --as; the names are those behind
+    "phantom:" in `pacsqc checks`. Localizers are left out in any case. `pacsqc checks NAME` explains a test.
+
+    \b
+    Examples:
+      pacsqc phantom acr/                          recognise and measure
+      pacsqc phantom acr/ --as acr_mri_large       it is one, also if it does not look so
+      pacsqc phantom acr/ --criteria acr-mri-2018  judge by other limits
+      pacsqc phantom acr/ --csv >> results.csv     for a spreadsheet
+
+    \b
+    Exit codes:
+      0  every measurement is within its limits
+      1  a finding or measurement is fail or error (with --strict also warn)
+      2  the call or a setting is wrong, or there is no phantom to measure
+    """
+    from flows import explain
+    from qc.check import load_checks
+
+    with errors_in_words():
+        _check_call(paths, as_json, as_csv)
+        tests = [spec for spec in load_checks() if explain.is_phantom_test(spec)]
+        values = {"only": tuple(spec.id for spec in tests), "as_class": explain.phantom_class(tests, as_name) if as_name else ""}
+        report = _run(_options(context.obj, criteria, values), paths)
+    studies, others = explain.phantoms_of(report)
+    names = ", ".join(explain.phantom_names(tests))
+    complaint = f"no phantom was recognised; if there is one, name it by --as: {names}" if report.given and not studies else ""
+    if not (as_json or as_csv):  # what nobody looked at is not listed, lest it look as if nothing were wrong with it
+        report = dataclasses.replace(report, studies=studies)
+        if studies and others:
+            typer.echo(f"pacsqc: {others} series without a recognised phantom were left out", err=True)
+    _show(report, paths, as_json=as_json, as_csv=as_csv, strict=strict, verbose=verbose, complaint=complaint)
+
+
+def _check_call(paths: list[Path], as_json: bool, as_csv: bool) -> None:
+    problems = []
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            near = next((parent for parent in path.parents if parent.exists()), Path())
+            problems.append(f"there is no file or folder {str(path)!r}; {str(near)!r} is there: look what is in it, or check the spelling")
+    refuse(problems + check_forms(as_json, as_csv))
+
+
+def _options(config: Path | None, criteria: list[str] | None, values: dict[str, Any]) -> Options:
+    """Put together how to run, from the settings (where there are any) and the command line."""
+    from qc.check import load_checks
+    from qc.runner import Options
+
+    if not load_checks():
+        raise ConfigurationError("no checks are installed; install pacsqc as a package: pip install -e .")
+    if config or Path("pacsqc.toml").is_file() or any(name.upper().startswith("PACSQC_") for name in os.environ):
+        from flows import settings  # not at the top: 0.3 s that most calls do not need
+
+        if settings.given(config):
+            checks = settings.load(config).checks
+            values |= {"criteria": checks.criteria, "max_volume_mb": checks.max_volume_mb}
+    if criteria:
+        values["criteria"] = tuple(criteria)
+    return Options(**values)
+
+
+def _run(options: Options, paths: list[Path]) -> Report:
+    from qc.runner import Runner
+
+    with Runner(options) as runner, progress("checking") as tell:
+        return runner.paths(paths, tell)
+
+
+def _show(report: Report, paths: list[Path], *, as_json: bool, as_csv: bool, strict: bool, verbose: bool, complaint: str = "") -> None:
+    """Print a report and end with its exit code: 2 where there is a complaint on the call."""
+    from qc.results import Status
+
+    if not report.given:
+        complaint = f"there is no file in {', '.join(map(str, paths))}"
+    counts = report.counts()
+    failed = counts[Status.FAIL] + counts[Status.ERROR] + (counts[Status.WARN] if strict else 0)
+    code = 2 if complaint else 1 if failed else 0
+    if as_json:
+        from qc.output import to_json
+
+        typer.echo(json.dumps(to_json(report), indent=2, ensure_ascii=False, allow_nan=False))
+    elif as_csv:
+        from qc.output import to_csv
+
+        typer.echo(to_csv(report), nl=False)
+    else:
+        from flows.terminal import render
+
+        typer.echo(render(report, exit_code=code, strict=strict, verbose=verbose, **page_options()), nl=False)
+    if complaint:
+        typer.echo(f"pacsqc: {complaint}", err=True)
+    raise typer.Exit(code)
+
+
+# -- checks, settings -----------------------------------------------------------------------------------------------
+
+
+def checks(
+    name: Annotated[str | None, typer.Argument(help="Explain this check in full.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the checks, or explain one: what it applies to, metrics with units, codes with meaning, parameters, source.
+
+    \b
+    Examples:
+      pacsqc checks
+      pacsqc checks slices
+      pacsqc checks --json
+    """
+    from flows import explain
+    from qc.check import load_checks
+
+    with errors_in_words():
+        specs = list(load_checks())
+        chosen = explain.choose(specs, name) if name else specs
+    if as_json:
+        typer.echo(json.dumps([explain.as_json(spec) for spec in chosen], indent=2, ensure_ascii=False))
+    elif name:
+        typer.echo("\n".join(explain.explain(spec, **page_options()) for spec in chosen), nl=False)
+    else:
+        typer.echo(explain.listing(specs), nl=False)
+
+
+def settings(context: typer.Context, as_json: Json = False) -> None:
+    """Print the settings in effect, as a settings file with a sentence on each key; secrets are masked.
+
+    \b
+    Examples:
+      pacsqc settings
+      pacsqc settings > pacsqc.toml        a file to start from
+      PACSQC_RUN_WORKERS=4 pacsqc settings
+    """
+    from flows import settings as module
+
+    with errors_in_words():
+        rows = module.rows(module.load(context.obj))
+    typer.echo(json.dumps(rows, indent=2, ensure_ascii=False) if as_json else module.as_toml(rows), nl=as_json)

@@ -1,0 +1,70 @@
+"""Tell people what is new: send the alerts that wait in the database. Failing to send fails nothing.
+
+`reports.alerts` puts an alert into the outbox in the transaction that notes a report as written, so nothing is lost when the
+mail server is away or the process dies: what could not be sent is tried again by later passes.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+from datetime import UTC, date, datetime
+from typing import Any
+
+from flows.settings import Settings
+from flows.tally import Tally
+from reports import alerts
+from reports.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def link(settings: Settings, day: date) -> str:
+    """Return where people open the report of a day; empty where the settings do not say."""
+    base = settings.alerts.link.rstrip("/")
+    return f"{base}/daily-{day.isoformat()}.html" if base else ""
+
+
+def send_waiting(store: Store, settings: Settings, *, due_only: bool = True) -> Tally:
+    """Send what waits, if there is anybody to send it to."""
+    if not settings.alert_urls:
+        return Tally()
+    try:
+        done, missed = alerts.deliver(store, settings.alert_urls, due_only=due_only)
+    except Exception as error:  # the senders are other people's code: whatever they raise, the pass is done and its reports are written
+        log.warning("alerts could not be sent (%s); the next pass tries again", type(error).__name__)
+        return Tally(unsent=1)
+    if missed:
+        log.warning("%d alerts could not be sent; they wait, and later passes try again (`pacsqc alert list` says why)", missed)
+    return Tally(alerts=done, unsent=missed)
+
+
+def send_test(settings: Settings) -> None:
+    """Send a test message to everybody who gets alerts.
+
+    Raises
+    ------
+    Transient
+        If somebody did not take it; says who, by number and kind of address.
+    """
+    at = datetime.now(UTC)
+    site = settings.site.name or platform.node()
+    text = f"This is a test from {site}, sent by `pacsqc alert test`. If you can read it, alerts will reach you.\nMessage pacsqc-test"
+    alerts.send(alerts.Message(0, "pacsqc-test", "Image quality: test of alerts", text, "warn", at, at), settings.alert_urls)
+
+
+def rows(store: Store, limit: int) -> list[dict[str, Any]]:
+    """Return the newest alerts as plain values, newest first."""
+    return [
+        {
+            "at": one.created_at.astimezone().isoformat(timespec="minutes"),
+            "state": "sent" if one.sent_at else "waiting",
+            "severity": one.severity,
+            "attempts": one.attempts,
+            "error": "" if one.sent_at else one.error or "",
+            "message_id": one.message_id,
+            "title": one.title,
+            "text": one.text,
+        }
+        for one in alerts.messages(store, limit)
+    ]

@@ -1,0 +1,44 @@
+"""What all tests share: how hypothesis behaves, and one way to run every check on some paths."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# pytest puts this folder on sys.path, and its folder `qc` (without an __init__) would then stand for the package of that name
+# wherever the root of the project is not on the path before it
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from qc.runner import Options, Report, Runner
+
+# The same examples on every machine and every day; a search with new ones is made with --hypothesis-profile=search
+settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("repeatable")
+
+
+def check_paths(*paths: Path | str, **options: object) -> Report:
+    """Run all checks that apply, as `pacsqc check` does."""
+    with Runner(Options(**options)) as runner:
+        return runner.paths([Path(path) for path in paths])
+
+
+@pytest.fixture
+def check() -> Callable[..., Report]:
+    """Give `check_paths`."""
+    return check_paths
+
+
+@pytest.fixture(scope="session")
+def real_data(pytestconfig: pytest.Config) -> Path:
+    """Folder of the real images; tests that ask for it are skipped where it is not there."""
+    named = os.environ.get("PACSQC_REAL_DATA")
+    folder = Path(named) if named else pytestconfig.rootpath.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real images: {folder} is not there; name their folder in PACSQC_REAL_DATA")
+    return folder
