@@ -75,7 +75,7 @@ def recognise(series: Series, pixels: PixelAccess) -> str | None:
 def _slices(stack: Stack) -> tuple[list[int], Outline]:
     """Up to five slices that show the cylinder, round the middle of those that do."""
     good = []
-    for at in np.unique(np.round(np.linspace(0, len(stack) - 1, min(len(stack), 9))).astype(int)):
+    for at in np.unique(np.round(np.linspace(0, len(stack) - 1, min(len(stack), 5))).astype(int)):
         edge = outline(stack.slice(int(at)), stack.spacing_mm)
         if edge is not None and is_round(edge) and is_water(stack.slice(int(at)), edge, stack.spacing_mm):
             good.append((int(at), edge))
