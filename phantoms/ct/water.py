@@ -100,10 +100,12 @@ def _slices(stack: Stack) -> tuple[list[int], Outline]:
     examples=(
         Example(
             "ct_water",
-            {"noise_hu": 4.0, "water_hu": 1.0, "bits_stored": 16, "signed": True},
+            {"noise_hu": 4.0, "water_hu": 1.0, "bits_stored": 16, "signed": True, "slope": 0.25},
             values={"ct.hu@water": (1.0, 0.3), "ct.noise@center": (4.0, 0.2)},
         ),
-        Example("ct_water", {"cupping_hu": 8.0, "bits_stored": 16, "signed": True}, values={"ct.hu_uniformity@worst": (3.2, 1.5)}),
+        Example(
+            "ct_water", {"cupping_hu": 8.0, "bits_stored": 16, "signed": True, "slope": 0.25}, values={"ct.hu_uniformity@worst": (3.2, 1.5)}
+        ),
     ),
     required=True,
 )
