@@ -75,7 +75,7 @@ def recognise(series: Series, pixels: PixelAccess) -> str | None:
 def _slices(stack: Stack) -> tuple[list[int], Outline]:
     """Up to five slices that show the cylinder, round the middle of those that do."""
     good = []
-    for at in np.unique(np.round(np.linspace(0, len(stack) - 1, min(len(stack), 9))).astype(int)):
+    for at in np.unique(np.round(np.linspace(0, len(stack) - 1, min(len(stack), 5))).astype(int)):
         edge = outline(stack.slice(int(at)), stack.spacing_mm)
         if edge is not None and is_round(edge) and is_water(stack.slice(int(at)), edge, stack.spacing_mm):
             good.append((int(at), edge))
@@ -98,8 +98,14 @@ def _slices(stack: Stack) -> tuple[list[int], Outline]:
     source="ACR CT QC manual (daily water); IEC 61223-3-5",
     invariances=("file_order", "rescale"),
     examples=(
-        Example("ct_water", {"noise_hu": 4.0, "water_hu": 1.0}, values={"ct.hu@water": (1.0, 0.3), "ct.noise@center": (4.0, 0.2)}),
-        Example("ct_water", {"cupping_hu": 8.0}, values={"ct.hu_uniformity@worst": (3.2, 1.5)}),
+        Example(
+            "ct_water",
+            {"noise_hu": 4.0, "water_hu": 1.0, "bits_stored": 16, "signed": True, "slope": 0.25},
+            values={"ct.hu@water": (1.0, 0.3), "ct.noise@center": (4.0, 0.2)},
+        ),
+        Example(
+            "ct_water", {"cupping_hu": 8.0, "bits_stored": 16, "signed": True, "slope": 0.25}, values={"ct.hu_uniformity@worst": (3.2, 1.5)}
+        ),
     ),
     required=True,
 )
