@@ -42,12 +42,15 @@ class Wanted:
         How far the first look goes back, and by how much a later one goes behind the one before.
     patience_s
         An incomplete study is handed over after so long all the same: the checks say what is missing.
+    again_s
+        An incomplete study is not asked for again sooner.
     """
 
     modalities: frozenset[str] = frozenset()
     first_days: int = 3
     overlap_days: int = 2
     patience_s: float = 5400.0
+    again_s: float = 60.0
 
 
 @dataclass
@@ -104,6 +107,7 @@ class DimseSource:
         self.arrived = arrived
         self.clock = clock
         self._expected: dict[str, int | None] = {}
+        self._asked_at: dict[str, float] = {}
 
     def observe(self, cursor: str | None) -> tuple[Observation, str]:
         """Look once: list the window, bring what is new or has grown, at most `STUDIES_AT_ONCE` studies."""
@@ -127,11 +131,15 @@ class DimseSource:
                     )
                 elif self._known(study, before):
                     after.counted[study.uid] = before.counted[study.uid]
+                elif study.uid in before.missing_since and now - self._asked_at.get(study.uid, 0.0) < self.wanted.again_s:
+                    found.waiting += 1
+                    self._carry(study.uid, before, after)
                 elif asked >= STUDIES_AT_ONCE:
                     found.more = True
                     self._carry(study.uid, before, after)
                 else:
                     asked += 1
+                    self._asked_at[study.uid] = now
                     try:
                         done = retrieve(pacs, self.spool, study.uid, of_study=study.instances, arrived=self.arrived)
                     except HungUp as error:
