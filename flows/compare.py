@@ -13,6 +13,7 @@ from typing import Literal
 
 from flows import inventory
 from flows.dimse import Pacs, Peer
+from flows.web import Web, WebPeer
 from qc import dicom
 
 Key = tuple[str, str, str]  # study, series, instance
@@ -111,7 +112,7 @@ def folder_contents(folder: Path, *, digests: bool = False, name: str = "") -> C
     return contents
 
 
-def pacs_contents(peer: Peer, start: datetime, end: datetime) -> Contents:
+def pacs_contents(peer: Peer | WebPeer, start: datetime, end: datetime) -> Contents:
     """Ask a PACS what it has of a time.
 
     Raises
@@ -120,7 +121,7 @@ def pacs_contents(peer: Peer, start: datetime, end: datetime) -> Contents:
         If the PACS cannot be reached.
     """
     contents = Contents(peer.name)
-    with Pacs(peer) as pacs:
+    with Web(peer) if isinstance(peer, WebPeer) else Pacs(peer) as pacs:
         listed = inventory.studies(pacs, start, end)
         contents.unsure += listed.unsure
         for study in listed.found.values():

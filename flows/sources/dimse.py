@@ -16,10 +16,11 @@ from pathlib import Path
 
 from flows import inventory
 from flows.dimse import HungUp, Pacs, Peer
-from flows.inventory import Study
+from flows.inventory import Archive, Study
 from flows.retrieve import Retrieved, retrieve
 from flows.sources import Observation, Skip
 from flows.spool import Kept, Spool
+from flows.web import WebPeer
 from qc import dicom
 from qc.errors import Transient
 from reports.store import Seen
@@ -93,12 +94,13 @@ class DimseSource:
 
     def __init__(
         self,
-        peer: Peer,
+        peer: Peer | WebPeer,
         spool: Spool,
         wanted: Wanted | None = None,
         *,
         arrived: Callable[[], list[Kept]] | None = None,
         clock: Callable[[], float] = time.time,
+        talk: Callable[[], Archive] | None = None,
     ) -> None:
         self.peer = peer
         self.name = peer.name
@@ -106,6 +108,7 @@ class DimseSource:
         self.wanted = wanted or Wanted()
         self.arrived = arrived
         self.clock = clock
+        self._talk = talk or (lambda: Pacs(peer))  # type: ignore[arg-type]
         self._expected: dict[str, int | None] = {}
         self._asked_at: dict[str, float] = {}
 
@@ -117,7 +120,7 @@ class DimseSource:
         days = self.wanted.overlap_days if before.until else self.wanted.first_days
         start = min(datetime.fromisoformat(before.until) if before.until else today, today) - timedelta(days=days)
         after = Cursor(before.until)
-        with Pacs(self.peer) as pacs:
+        with self._talk() as pacs:
             listed = inventory.studies(pacs, start, today + timedelta(days=1))  # its clock may be ahead of ours
             for low, high in listed.unsure:
                 text = f"the PACS cuts its answers: there may be more studies between {low} and {high} than it lists"
