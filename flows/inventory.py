@@ -9,7 +9,10 @@ from datetime import datetime, timedelta
 from pydicom.dataset import Dataset
 
 from flows.dimse import Pacs
+from flows.web import Web
 from qc.errors import Transient
+
+Archive = Pacs | Web  # they answer the same calls
 
 # Lengths of lists at which PACS are known to cut. A list of such a length is asked for again in halves.
 SUSPECT = {50, 100, 128, 200, 250, 256, 300, 400, 500, 512, 1000, 1024, 2000, 2048, 5000, 10000}
@@ -94,7 +97,7 @@ def count(value: object) -> int | None:
     return number if number > 0 else None
 
 
-def studies(pacs: Pacs, start: datetime, end: datetime) -> Studies:
+def studies(pacs: Archive, start: datetime, end: datetime) -> Studies:
     """List the studies from `start` to `end` (days inclusive), in slices as narrow as the PACS needs them.
 
     Raises
@@ -115,7 +118,7 @@ def studies(pacs: Pacs, start: datetime, end: datetime) -> Studies:
     return result
 
 
-def series(pacs: Pacs, study_uid: str) -> tuple[Series, ...] | None:
+def series(pacs: Archive, study_uid: str) -> tuple[Series, ...] | None:
     """List the series of a study, each once; None where the PACS does not answer."""
     keys = ("SeriesInstanceUID", "Modality", "SeriesNumber", "SeriesDescription", "NumberOfSeriesRelatedInstances")
     answers, status = pacs.find("SERIES", {"StudyInstanceUID": study_uid, **dict.fromkeys(keys, "")})
@@ -130,7 +133,7 @@ def series(pacs: Pacs, study_uid: str) -> tuple[Series, ...] | None:
     return tuple(found.values())
 
 
-def images(pacs: Pacs, study_uid: str, series_uid: str) -> tuple[Image, ...] | None:
+def images(pacs: Archive, study_uid: str, series_uid: str) -> tuple[Image, ...] | None:
     """List the images of a series, each once; None where the PACS does not answer, or answers with images without UID."""
     keys = {"SOPInstanceUID": "", "SOPClassUID": "", "InstanceNumber": ""}
     answers, status = pacs.find("IMAGE", {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid, **keys})
@@ -140,7 +143,7 @@ def images(pacs: Pacs, study_uid: str, series_uid: str) -> tuple[Image, ...] | N
     return tuple({one.uid: one for one in found}.values())
 
 
-def expected(pacs: Pacs, study_uid: str, of_study: int | None = None) -> Expected:
+def expected(pacs: Archive, study_uid: str, of_study: int | None = None) -> Expected:
     """Find out how much a study is: from its images, else from the counts of its series, else from `of_study`, else unknown.
 
     A list of images that is shorter than the count of its series, or exactly as long as the cap, is not taken for whole.
@@ -164,7 +167,7 @@ def expected(pacs: Pacs, study_uid: str, of_study: int | None = None) -> Expecte
     return Expected(None, of_study, "study" if of_study is not None else "", listed)
 
 
-def _slice(pacs: Pacs, start: datetime, end: datetime, result: Studies) -> None:
+def _slice(pacs: Archive, start: datetime, end: datetime, result: Studies) -> None:
     """Ask for one slice, `end` excluded; in halves where the answer was refused, or may have been cut."""
     quirks = pacs.peer.quirks
     answers, status = pacs.find("STUDY", _window(start, end))

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows import inventory
-from flows.dimse import Moved, Pacs
-from flows.inventory import Expected, Image
+from flows.dimse import Moved
+from flows.inventory import Archive, Expected, Image
 from flows.spool import Kept, Spool
+from flows.web import Web
 
 TRIES = 3
 AT_ONCE = 100  # UIDs in one request
@@ -48,7 +49,7 @@ class Retrieved:
 
 
 def retrieve(
-    pacs: Pacs,
+    pacs: Archive,
     spool: Spool,
     study_uid: str,
     *,
@@ -97,9 +98,9 @@ def retrieve(
 
 
 def _ask(
-    pacs: Pacs, spool: Spool, keys: dict[str, Any], classes: list[str], arrived: Callable[[], list[Kept]] | None
+    pacs: Archive, spool: Spool, keys: dict[str, Any], classes: list[str], arrived: Callable[[], list[Kept]] | None
 ) -> tuple[Moved, list[Kept]]:
-    if pacs.peer.retrieve == "get":
+    if isinstance(pacs, Web) or pacs.peer.retrieve == "get":
         return pacs.get(keys, spool, classes)
     ended = pacs.move(keys)
     return ended, arrived() if arrived is not None else []

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from flows import inventory
 from flows.dimse import HungUp, Pacs, Peer
-from flows.inventory import Study
+from flows.inventory import Archive, Study
 from flows.retrieve import Retrieved, retrieve
 from flows.sources import Observation, Skip
 from flows.spool import Kept, Spool
+from flows.web import WebPeer
 from qc import dicom
 from qc.errors import Transient
 from reports.store import Seen
@@ -42,12 +43,15 @@ class Wanted:
         How far the first look goes back, and by how much a later one goes behind the one before.
     patience_s
         An incomplete study is handed over after so long all the same: the checks say what is missing.
+    again_s
+        An incomplete study is not asked for again sooner.
     """
 
     modalities: frozenset[str] = frozenset()
     first_days: int = 3
     overlap_days: int = 2
     patience_s: float = 5400.0
+    again_s: float = 60.0
 
 
 @dataclass
@@ -90,12 +94,13 @@ class DimseSource:
 
     def __init__(
         self,
-        peer: Peer,
+        peer: Peer | WebPeer,
         spool: Spool,
         wanted: Wanted | None = None,
         *,
         arrived: Callable[[], list[Kept]] | None = None,
         clock: Callable[[], float] = time.time,
+        talk: Callable[[], Archive] | None = None,
     ) -> None:
         self.peer = peer
         self.name = peer.name
@@ -103,7 +108,9 @@ class DimseSource:
         self.wanted = wanted or Wanted()
         self.arrived = arrived
         self.clock = clock
+        self._talk = talk or (lambda: Pacs(peer))  # type: ignore[arg-type]
         self._expected: dict[str, int | None] = {}
+        self._asked_at: dict[str, float] = {}
 
     def observe(self, cursor: str | None) -> tuple[Observation, str]:
         """Look once: list the window, bring what is new or has grown, at most `STUDIES_AT_ONCE` studies."""
@@ -113,7 +120,7 @@ class DimseSource:
         days = self.wanted.overlap_days if before.until else self.wanted.first_days
         start = min(datetime.fromisoformat(before.until) if before.until else today, today) - timedelta(days=days)
         after = Cursor(before.until)
-        with Pacs(self.peer) as pacs:
+        with self._talk() as pacs:
             listed = inventory.studies(pacs, start, today + timedelta(days=1))  # its clock may be ahead of ours
             for low, high in listed.unsure:
                 text = f"the PACS cuts its answers: there may be more studies between {low} and {high} than it lists"
@@ -127,11 +134,15 @@ class DimseSource:
                     )
                 elif self._known(study, before):
                     after.counted[study.uid] = before.counted[study.uid]
+                elif study.uid in before.missing_since and now - self._asked_at.get(study.uid, 0.0) < self.wanted.again_s:
+                    found.waiting += 1
+                    self._carry(study.uid, before, after)
                 elif asked >= STUDIES_AT_ONCE:
                     found.more = True
                     self._carry(study.uid, before, after)
                 else:
                     asked += 1
+                    self._asked_at[study.uid] = now
                     try:
                         done = retrieve(pacs, self.spool, study.uid, of_study=study.instances, arrived=self.arrived)
                     except HungUp as error:

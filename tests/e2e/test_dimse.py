@@ -273,10 +273,15 @@ def test_an_incomplete_study_is_held_back_then_handed_over_and_said(spool):
         assert (found.seen, found.waiting) == ([], 1)
         assert found.skipped[0].reason == "incomplete"
         assert str(lost[0]) in found.skipped[0].message
-        clock.now += 601
+        asked = len(fake.asked)
+        clock.now += 59
+        found, cursor = source.observe(cursor)
+        assert (found.waiting, len(fake.asked)) == (1, asked)  # too soon to ask again
+        clock.now += 542
         found, cursor = source.observe(cursor)
         assert (len(found.seen), found.waiting) == (4, 0)
         fake.lose = None
+        clock.now += 61
         found, cursor = source.observe(cursor)
         assert len(found.seen) == 5
         assert found.skipped == []

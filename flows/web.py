@@ -1,0 +1,256 @@
+"""Talk to an archive over DICOMweb: QIDO-RS for what it has, WADO-RS for the instances, streamed and kept as they came.
+
+`Web` answers the same calls as `flows.dimse.Pacs`, so listing, counting and asking again are the same for both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from urllib.parse import quote
+
+import pydicom
+import requests
+from dicomweb_client.api import DICOMwebClient
+from pydicom.dataset import Dataset
+
+from flows.dimse import Moved, Quirks
+from flows.spool import DiskFull, Kept, Spool, file_head
+from qc.errors import ConfigurationError, Transient
+
+PAGE = 1000
+PIECE = 1 << 20
+SUCCESS, REFUSED, CANNOT = 0x0000, 0xA700, 0xC000
+# Any transfer syntax: without it the archive would decompress.
+ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+UID = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
+
+
+class Truncated(Exception):
+    """A multipart message ended before its end."""
+
+
+@dataclass(frozen=True)
+class WebPeer:
+    """An archive with DICOMweb.
+
+    Attributes
+    ----------
+    token_variable, user_variable, password_variable
+        Names of environment variables that hold the bearer token, or user and password. Secrets stand nowhere else.
+    certificate, key, trusted
+        Our certificate, its key, and the certificates that the archive's is checked against; None: those of the system.
+    """
+
+    name: str
+    url: str
+    token_variable: str = ""
+    user_variable: str = ""
+    password_variable: str = ""
+    certificate: Path | None = None
+    key: Path | None = None
+    trusted: Path | None = None
+    connect_s: float = 10.0
+    answer_s: float = 120.0
+    quirks: Quirks = field(default_factory=lambda: Quirks(uid_lists=False))
+    retrieve: str = field(default="get", init=False)
+    destination: str = field(default="", init=False)
+
+    def session(self) -> requests.Session:
+        """Return an HTTP session that has what the archive wants to see.
+
+        Raises
+        ------
+        ConfigurationError
+            If an environment variable is not set.
+        """
+        one = requests.Session()
+        if self.token_variable:
+            one.headers["Authorization"] = f"Bearer {self._secret(self.token_variable)}"
+        elif self.user_variable:
+            one.auth = (self._secret(self.user_variable), self._secret(self.password_variable))
+        if self.certificate is not None:
+            one.cert = (str(self.certificate), str(self.key)) if self.key is not None else str(self.certificate)
+        if self.trusted is not None:
+            one.verify = str(self.trusted)
+        return one
+
+    def _secret(self, variable: str) -> str:
+        value = os.environ.get(variable, "")
+        if not value:
+            raise ConfigurationError(f"{self.name}: the environment variable {variable!r} is not set")
+        return value
+
+
+class Web:
+    """Conversations with one archive. A context manager."""
+
+    def __init__(self, peer: WebPeer) -> None:
+        self.peer = peer
+        self._session = peer.session()
+        try:
+            self._client = DICOMwebClient(peer.url, session=self._session, timeout=(peer.connect_s, peer.answer_s))
+        except ValueError as error:
+            raise ConfigurationError(f"{peer.name}: {peer.url!r} is no address of an archive") from error
+        self._client.set_http_retry_params(retry=False)  # who calls us decides about that
+
+    def __enter__(self) -> Web:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def echo(self) -> float:
+        """Ask for one study; return how long the answer took, in seconds.
+
+        Raises
+        ------
+        Transient, ConfigurationError
+            If the archive cannot be reached, or will not talk to us.
+        """
+        start = perf_counter()
+        try:
+            self._client.search_for_studies(limit=1)
+        except requests.RequestException as error:
+            raise self._meaning(error) from error
+        return perf_counter() - start
+
+    def find(self, level: str, keys: dict[str, Any]) -> tuple[list[Dataset], int]:
+        """QIDO-RS, page after page; return the answers, and a status like that of a C-FIND.
+
+        Raises
+        ------
+        Transient, ConfigurationError
+            If the archive cannot be reached, or will not talk to us.
+        """
+        answers: dict[str, Dataset] = {}
+        asked = 0
+        while True:
+            try:
+                page = self._page(level, keys, asked)
+            except requests.HTTPError as error:
+                meaning = self._meaning(error)
+                if meaning is not None:
+                    raise meaning from error
+                return list(answers.values()), REFUSED
+            except (requests.RequestException, ValueError) as error:
+                raise Transient(f"{self.peer.name}: the query was not answered ({type(error).__name__})") from error
+            asked += len(page)
+            known = len(answers)
+            for one in page:
+                answers.setdefault(str(one.get(UID[level], "")) or f"without UID {len(answers)}", one)
+            # Some archives know no offset, and give the same page for ever.
+            if not page or len(answers) == known:
+                return list(answers.values()), SUCCESS
+
+    def _page(self, level: str, keys: dict[str, Any], offset: int) -> list[Dataset]:
+        above = {name: keys[name] for name in list(UID.values())[: list(UID).index(level)] if keys.get(name)}
+        filters = {name: value for name, value in keys.items() if value and name not in above}
+        how = {"limit": PAGE, "offset": offset, "fields": [name for name in keys if name not in above], "search_filters": filters}
+        if level == "STUDY":
+            found = self._client.search_for_studies(**how)
+        elif level == "SERIES":
+            found = self._client.search_for_series(above["StudyInstanceUID"], **how)
+        else:
+            found = self._client.search_for_instances(above["StudyInstanceUID"], above["SeriesInstanceUID"], **how)
+        return [Dataset.from_json(one) for one in found]
+
+    def get(self, keys: dict[str, Any], spool: Spool, classes: Sequence[str] = ()) -> tuple[Moved, list[Kept]]:
+        """WADO-RS of a study, a series or an instance into a spool; return how it ended, and what came.
+
+        An answer that breaks off keeps what was whole; the last, cut one is dropped.
+        """
+        path = "".join(
+            f"/{part}/{quote(str(keys[name]), safe='.')}"
+            for part, name in (("studies", "StudyInstanceUID"), ("series", "SeriesInstanceUID"), ("instances", "SOPInstanceUID"))
+            if keys.get(name)
+        )
+        came: list[Kept] = []
+        timeout = (self.peer.connect_s, self.peer.answer_s)
+        try:
+            with self._session.get(self.peer.url.rstrip("/") + path, headers={"Accept": ACCEPT}, stream=True, timeout=timeout) as answer:
+                answer.raise_for_status()
+                for part in parts(answer.iter_content(PIECE), answer.headers.get("Content-Type", "")):
+                    came.append(_keep(spool, part))
+        except requests.HTTPError as error:
+            meaning = self._meaning(error)
+            if isinstance(meaning, ConfigurationError):
+                raise meaning from error
+            return Moved(CANNOT, len(came)), came
+        except requests.ConnectionError as error:
+            if not came:
+                raise Transient(f"{self.peer.name} cannot be reached ({type(error).__name__})") from error
+            return Moved(None, len(came)), came
+        except (requests.RequestException, Truncated):
+            return Moved(None, len(came)), came
+        except (DiskFull, OSError):
+            return Moved(REFUSED, len(came)), came
+        return Moved(SUCCESS, len(came)), came
+
+    def _meaning(self, error: requests.RequestException) -> Transient | ConfigurationError | None:
+        """Return what an error means to us; None: the archive refused this query, and may answer a narrower one."""
+        code = error.response.status_code if error.response is not None else None
+        if code in (401, 403):
+            return ConfigurationError(f"{self.peer.name} does not let us in (HTTP {code})")
+        if code == 404:
+            return ConfigurationError(f"{self.peer.name}: there is no DICOMweb at {self.peer.url!r} (HTTP 404)")
+        if code in (400, 413, 422, 500):
+            return None
+        return Transient(
+            f"{self.peer.name} cannot be reached (HTTP {code})" if code else f"{self.peer.name} cannot be reached ({type(error).__name__})"
+        )
+
+
+def parts(chunks: Iterable[bytes], content_type: str) -> Iterator[bytes]:
+    """Cut a multipart message into its parts, without holding more than one of them.
+
+    Raises
+    ------
+    Truncated
+        If the closing delimiter does not come: then the last part is not whole, and is not given.
+    """
+    kind, *parameters = (one.strip() for one in content_type.split(";"))
+    if kind.lower() == "application/dicom":  # a server that sends a single instance bare
+        yield b"".join(chunks)
+        return
+    named = dict(one.partition("=")[::2] for one in parameters)
+    boundary = next((value.strip('"') for name, value in named.items() if name.strip().lower() == "boundary"), "")
+    if kind.lower() != "multipart/related" or not boundary:
+        raise Truncated(f"no multipart message but {kind or 'nothing'}")
+    delimiter = f"\r\n--{boundary}".encode()
+    buffer, searched, inside = bytearray(b"\r\n"), 0, False
+    for chunk in chunks:
+        buffer += chunk
+        # Two bytes behind the delimiter tell whether it is the last.
+        while (at := buffer.find(delimiter, searched)) >= 0 and len(buffer) >= at + len(delimiter) + 2:
+            if inside:
+                yield bytes(buffer[buffer.find(b"\r\n\r\n") + 4 : at])
+            if buffer[at + len(delimiter) : at + len(delimiter) + 2] == b"--":
+                return
+            del buffer[: at + len(delimiter)]
+            searched, inside = 0, True
+        searched = max(0, len(buffer) - len(delimiter) - 2)
+    raise Truncated("the message ended before its closing delimiter")
+
+
+def _keep(spool: Spool, part: bytes) -> Kept:
+    """Keep a file that came. The data set stays as it is; the head becomes ours, so it is the same by whatever way it came."""
+    try:
+        meta = pydicom.dcmread(BytesIO(part), specific_tags=["SOPInstanceUID"], stop_before_pixels=True).file_meta
+        end = 144 + int.from_bytes(part[140:144], "little")
+        uid = str(meta.MediaStorageSOPInstanceUID)
+        head = file_head(str(meta.MediaStorageSOPClassUID), uid, str(meta.TransferSyntaxUID))
+        if part[132:140] != b"\x02\x00\x00\x00UL\x04\x00":
+            raise ValueError("no group length")
+    except (pydicom.errors.InvalidDicomError, AttributeError, ValueError) as error:
+        raise Truncated(f"a part is no DICOM file ({error})") from error
+    return spool.keep(uid, (head, memoryview(part)[end:]))
