@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qc import geometry
 from qc.check import Applies, Example, check
+from qc.errors import Unmeasurable
 from qc.measure import noise, uniformity
 from qc.measure.roi import object_mask
 from qc.picture import picture
@@ -26,15 +27,21 @@ MOST_FRAMES = 8
 ROI_SHARE = 0.75  # of the area of the phantom section (NEMA MS 1)
 
 
-def object_region(image: NDArray[Any], share: float = ROI_SHARE) -> NDArray[np.bool_]:
-    """Return the measurement region: the phantom's section shrunk evenly from its edge to a share of its area."""
+def object_region(image: NDArray[Any], spacing_mm: tuple[float, float], share: float = ROI_SHARE) -> NDArray[np.bool_]:
+    """Return the measurement region: the phantom's section shrunk evenly (in mm) from its edge to a share of its area.
+
+    Raises
+    ------
+    Unmeasurable
+        ``phantom_not_found`` where there is no object of 8 cm2 that stands out from its surroundings.
+    """
     from scipy import ndimage
 
     mask = object_mask(image)
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    if image.max() <= image.min() or mask.sum() * spacing_mm[0] * spacing_mm[1] < 800 or mask.sum() < 100:
+        raise Unmeasurable("phantom_not_found", "no object of 8 cm2 stands out in the image")
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing_mm)[1:-1, 1:-1]
     inside = np.sort(depth[mask])[::-1]
-    if len(inside) == 0:
-        return mask
     return np.asarray(depth >= inside[int(share * (len(inside) - 1))])
 
 
@@ -54,7 +61,7 @@ def is_uniform(image: NDArray[Any], spacing_mm: tuple[float, float]) -> bool:
     box = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
     if mask.sum() < 0.7 * box or mask.sum() > 0.85 * image.size:
         return False
-    region = object_region(image, 0.8)
+    region = object_region(image, spacing_mm, 0.8)
     smooth = ndimage.gaussian_filter(np.asarray(image, float), [6.0 / spacing for spacing in spacing_mm])
     relative = np.asarray(image, float)[region] / np.maximum(smooth[region], 1e-6) - 1
     median = ndimage.median_filter(image, 3)[region] / np.maximum(smooth[region], 1e-6)
@@ -117,7 +124,13 @@ def _polygon(mask: NDArray[np.bool_], label: str) -> Shape:
     source="NEMA MS 3 (definitions from memory; limits are a matter of baseline)",
     params=UniformParameters,
     invariances=("file_order", "intensity_scale", "rescale"),
-    examples=(Example("uniform_disc", {"shading_per_mm": 0.001, "diameter_mm": 170.0, "snr": 200.0}),),
+    examples=(
+        Example(
+            "uniform_disc",
+            {"shading_per_mm": (0.001, 0.0), "diameter_mm": 170.0, "snr": 200.0},
+            values={"mr.uniformity@nema_average": (96.88, 0.3)},
+        ),
+    ),
 )
 def uniform_uniformity(series: Series, pixels: PixelAccess, params: UniformParameters) -> Iterator[Result]:
     """Peak deviation and average deviation uniformity in 75 % of the section of the phantom.
@@ -129,7 +142,7 @@ def uniform_uniformity(series: Series, pixels: PixelAccess, params: UniformParam
     spacing = (volume.spacing_mm[1], volume.spacing_mm[2])
     for number, (image, frame) in enumerate(zip(volume.values, volume.frames, strict=True), start=1):
         which = "" if len(volume.frames) == 1 else f".image{number}"
-        region = object_region(image)
+        region = object_region(image, spacing)
         naad = uniformity.average_deviation(image, region.astype(float))
         shown = picture(image, f"Uniformity {naad:.1f} % ({frame.label})", (_polygon(region, "75 % of the section"),), spacing)
         yield UNIFORMITY.value(naad, frame.subject(), f"nema_average{which}", evidence=(shown,), image=frame.label)
@@ -183,17 +196,22 @@ def snr_background(series: Series, pixels: PixelAccess, params: UniformParameter
         if found.reason:
             yield SNR.missing(found.reason, frame.subject(), region_name, **facts)
             continue
-        region = object_region(image)
+        region = object_region(image, spacing)
         snr = noise.unbiased(float(image[region].mean()), found.sigma) / found.sigma
         uncertainty = snr * noise.relative_uncertainty(int(air.sum()))
         yield SNR.value(snr, frame.subject(), region_name, uncertainty=uncertainty, normalised=normalised(snr, frame), **facts)
 
 
 def corner_air(image: NDArray[Any], spacing_mm: tuple[float, float], margin_mm: float) -> NDArray[np.bool_]:
-    """Return air in the four corners: clear of the object, of the image border and of the ghosts beside the object."""
+    """Return air in the four corners: clear of the object, of the image border and of the ghosts beside the object.
+
+    Unlike `qc.measure.air.corner_air` for objects of any outline; nothing where there is no object.
+    """
     from scipy import ndimage
 
     mask = object_mask(image)
+    if not mask.any():
+        return mask
     clear = np.asarray(ndimage.distance_transform_edt(~mask, sampling=spacing_mm)) > margin_mm
     rows, columns = np.nonzero(mask)
     clear[rows.min() : rows.max() + 1, :] = False
@@ -274,7 +292,9 @@ def snr_pair(study: Study, pixels: PixelAccess, params: UniformParameters) -> It
     """
     for series, frame, other_series, other in pairs(study, params):
         images = [_image(pixels.volume(one), row) for one, row in ((series, frame), (other_series, other))]
-        region = object_region((images[0] + images[1]) / 2)
+        spacing = frame.spacing_mm
+        assert spacing is not None  # of a pair: see `_same_scan`
+        region = object_region((images[0] + images[1]) / 2, spacing)
         found = noise.pair(images[0], images[1], region)
         facts = {"pair": [frame.instance.uid, other.instance.uid], "correlation": found.rho, "tail": found.tail, "sigma": found.sigma}
         subject = frame.subject()
@@ -288,7 +308,6 @@ def snr_pair(study: Study, pixels: PixelAccess, params: UniformParameters) -> It
             continue
         snr = found.signal / found.sigma
         uncertainty = snr * noise.relative_uncertainty(found.pixels, found.rho)
-        spacing = frame.spacing_mm
         shown = picture(
             images[0] - images[1], f"Difference of two scans, SNR {snr:.0f}", (_polygon(region, "75 % of the section"),), spacing
         )

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 DELIMITER = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
 CHILD_MEMORY = 8 << 30
+START_OF_FRAME = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})  # without tables and extensions; F7: JPEG-LS
 JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 
@@ -51,6 +52,7 @@ class Decoder:
     def __init__(self, frame_deadline_s: float = 120.0) -> None:
         self.frame_deadline_s = frame_deadline_s
         self._child: subprocess.Popen[bytes] | None = None
+        self._busy = False
 
     def __enter__(self) -> Decoder:
         return self
@@ -61,48 +63,46 @@ class Decoder:
     def close(self) -> None:
         """End the child."""
         if self._child:
-            self._child.kill()
-            self._child.wait()
-            for pipe in (self._child.stdin, self._child.stdout):
-                if pipe:
-                    pipe.close()
+            _end(self._child)
             self._child = None
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:
             self.close()
-            self._child = subprocess.Popen(
-                # -P and the path of this very file: a folder named qc where the user stands must not take our place
-                [sys.executable, "-P", __file__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=1 << 20,
-            )
+            self._child = _spawn()
         return self._child
 
     def frames(self, request: Request) -> Iterator[NDArray[Any] | DecodeError]:
-        """Yield the decoded frames in order, or the error in place of the rest."""
-        child = self._start()
-        assert child.stdin and child.stdout
-        try:
-            child.stdin.write(json.dumps(asdict(request)).encode() + b"\n")
-            child.stdin.flush()
-        except OSError as error:
-            self.close()
-            yield DecodeError("codec_crashed", f"the decoder does not answer: {error}")
-            return
+        """Yield the decoded frames in order, or the error in place of the rest.
+
+        Where an earlier request is not finished yet, this one gets a child of its own: one pipe never carries two images.
+        """
+        extra = self._busy
+        child = _spawn() if extra else self._start()
+        self._busy = True
         finished = False
         try:
-            while True:
+            assert child.stdin
+            try:
+                child.stdin.write(json.dumps(asdict(request)).encode() + b"\n")
+                child.stdin.flush()
+            except OSError as error:
+                yield DecodeError("codec_crashed", f"the decoder does not answer: {error}")
+                return
+            while not finished:
+                assert child.stdout
                 answer, last = self._answer(child, child.stdout)
-                finished = last
+                finished = last and child.poll() is None
                 yield answer
                 if last:
                     return
         finally:
-            if not finished:  # the caller lost interest: what is left in the pipe must not reach the next request
-                self.close()
+            if extra:
+                _end(child)
+            else:
+                self._busy = False
+                if not finished:  # it died, or the caller lost interest: what is left in the pipe must not reach the next request
+                    self.close()
 
     def _answer(self, child: subprocess.Popen[bytes], pipe: IO[bytes]) -> tuple[NDArray[Any] | DecodeError, bool]:
         """Read one frame or an error, and whether it is the last; kill the child where it takes too long."""
@@ -122,13 +122,28 @@ class Decoder:
         finally:
             timer.cancel()
         if head is None or len(body) < head.get("bytes", 0):
-            self.close()
+            _end(child)
             if late.is_set():
                 return DecodeError("decode_timeout", f"decoding one frame took longer than {self.frame_deadline_s:g} s"), True
             return DecodeError("codec_crashed", "the codec crashed on this image"), True
         if "error" in head:
             return DecodeError(head["reason"], head["error"]), True
         return np.frombuffer(body, dtype=head["dtype"]).reshape(head["shape"]), bool(head["last"])
+
+
+def _spawn() -> subprocess.Popen[bytes]:
+    """Start a child. -P and the path of this very file: a folder named qc where the user stands must not take our place."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-P", __file__], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=1 << 20)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a child and close its pipes."""
+    child.kill()
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        if pipe:
+            pipe.close()
 
 
 # -- the child ------------------------------------------------------------------------------------------------------
@@ -171,8 +186,51 @@ def _decode(request: Request, out: IO[bytes]) -> None:
     _send(out, {"reason": "fewer_frames", "error": f"the pixel data hold {sent} of {count} announced frames"})
 
 
+def codestream_size(data: bytes) -> tuple[int, int] | None:
+    """Return (rows, columns) that a JPEG, JPEG-LS or JPEG 2000 codestream gives for itself, None where it cannot be seen.
+
+    JPEG and JPEG-LS: the start of frame (ISO 10918-1 B.2.2). JPEG 2000: the SIZ segment behind SOC (ISO 15444-1 A.5.1).
+    """
+    soc = data[:4096].find(b"\xff\x4f\xff\x51")
+    if soc >= 0 and len(data) >= soc + 24:
+        width, height, left, top = struct.unpack(">4I", data[soc + 8 : soc + 24])
+        return height - top, width - left
+    at = 2
+    while data[:2] == b"\xff\xd8" and at + 9 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+        elif marker in START_OF_FRAME:
+            rows, columns = struct.unpack(">HH", data[at + 5 : at + 9])
+            return rows, columns
+        else:
+            at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
+    return None
+
+
+def _check_size(data: bytes, request: Request) -> None:
+    """A small file may claim to hold an enormous image: no codec sees a codestream that is not of the size of the header."""
+    from pydicom.encaps import generate_frames
+
+    rows, columns = request.options.get("rows"), request.options.get("columns")
+    try:
+        frames = list(generate_frames(data, number_of_frames=request.options["number_of_frames"]))
+    except (ValueError, struct.error, EOFError, IndexError):
+        return  # the decoder will say what is wrong with it
+    for frame in frames:
+        told = codestream_size(frame)
+        if told is not None and told != (rows, columns) and 0 not in told:
+            raise DecodeError("undecodable", f"the compressed image is {told[0]} x {told[1]}, the header says {rows} x {columns}")
+
+
 def _arrays(decoder: Any, data: bytearray, request: Request) -> Iterator[NDArray[Any]]:
     """Decode frame after frame; 12-bit JPEG, which the permissive codecs cannot do, with imagecodecs where it is installed."""
+    if request.encapsulated:
+        _check_size(bytes(data), request)
+    if request.options.get("bits_allocated") == 1:  # frames may end within a byte: only all of them together can be read
+        whole, _ = decoder.as_array(data, raw=True, **request.options)
+        yield from whole if request.options["number_of_frames"] > 1 else (whole,)
+        return
     if request.transfer_syntax != JPEG_EXTENDED or request.options["bits_stored"] <= 8:
         # gdcm's and Pillow's JPEG 2000 fail on a sign that differs between header and codestream; OpenJPEG's is the reference
         plugin = "pylibjpeg" if request.transfer_syntax in JPEG_2000 and "pylibjpeg" in decoder.available_plugins else ""

@@ -6,6 +6,7 @@ kept in the result. Each frame is decoded once and shown to every check that wan
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import time
 import traceback
@@ -125,10 +126,14 @@ class Runner:
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
-        self.criteria = criteria.load(self.options.criteria)
+        problems: list[str] = []
+        try:
+            self.criteria = criteria.load(self.options.criteria)
+        except ConfigurationError as error:
+            problems = error.problems
         self.specs = [spec for spec in load_checks() if not self.options.only or spec.id.startswith(self.options.only)]
         self.recognisers = classify.load_recognisers()
-        self.parameters = self._parameters()
+        self.parameters = self._parameters(problems)
         self.decoder = Decoder()
         self.pixels = PixelAccess(self.decoder, self.options.limits, self.options.max_volume_mb)
 
@@ -138,9 +143,10 @@ class Runner:
     def __exit__(self, *exc: object) -> None:
         self.decoder.close()
 
-    def _parameters(self) -> dict[str, Any]:
+    def _parameters(self, problems: list[str]) -> dict[str, Any]:
+        """Make the parameters of each check; raise all problems of the configuration at once, those found before too."""
         known = {spec.id: spec for spec in load_checks()}
-        problems = [f"unknown check {name!r} in parameters; see `pacsqc checks`" for name in self.options.parameters.keys() - known.keys()]
+        problems += [f"unknown check {name!r} in parameters; see `pacsqc checks`" for name in self.options.parameters.keys() - known.keys()]
         problems += [
             f"there is no check {name!r} to run only; see `pacsqc checks`"
             for name in self.options.only
@@ -148,8 +154,10 @@ class Runner:
         ]
         values = {}
         for spec in self.specs:
+            given = self.options.parameters.get(spec.id, {})
+            problems += _wrong_types(spec, given)
             try:
-                values[spec.id] = spec.params(**self.options.parameters.get(spec.id, {}))
+                values[spec.id] = spec.params(**given)
             except (TypeError, ValueError) as error:
                 problems.append(f"parameters of check {spec.id!r}: {error}")
         if problems:
@@ -274,7 +282,8 @@ class Runner:
                 start = time.perf_counter()
                 try:
                     if isinstance(pixels, Unreadable):
-                        state.unreadable(pixels.frame, pixels.reason, pixels.message)
+                        if hasattr(state, "unreadable"):
+                            state.unreadable(pixels.frame, pixels.reason, pixels.message)
                     else:
                         state.frame(pixels)
                 except Exception as error:
@@ -314,6 +323,20 @@ class Runner:
             if verdict.status is Status.FAIL:
                 report.findings.append(_exceeded(marked, verdict, spec))
         report.ran.append(Ran(spec.id, spec.version, subject, worst([*statuses, Status.PASS]), spent + time.perf_counter() - start))
+
+
+def _wrong_types(spec: CheckSpec, given: dict[str, Any]) -> list[str]:
+    """Compare given parameters with the type of their defaults; a whole number may stand for a decimal one."""
+    defaults = {field.name: field.default for field in dataclasses.fields(spec.params)}
+    problems = []
+    for name, value in given.items():
+        default = defaults.get(name)
+        if default is None or default is dataclasses.MISSING:
+            continue
+        kinds = (int, float) if isinstance(default, float) else (list, tuple) if isinstance(default, tuple) else (type(default),)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and not isinstance(default, bool)):
+            problems.append(f"parameters of check {spec.id!r}: {name} is {value!r}; it must be like its default {default!r}")
+    return problems
 
 
 def _raise(error: BaseException) -> Any:

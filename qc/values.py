@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydicom.charset import convert_encodings, decode_bytes, python_encoding
@@ -30,8 +30,8 @@ class Problem:
 
     code: str
     keyword: str = ""
-    text: str = ""
-    facts: tuple[tuple[str, Any], ...] = ()
+    text: str = field(default="", repr=False)  # may hold what a patient's field said
+    facts: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
 
     def fact(self, name: str) -> Any:
         """Return a fact by name, or None."""

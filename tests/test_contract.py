@@ -27,21 +27,11 @@ from qc.study import Series, Study
 
 SPECS = load_checks()
 
+
 # What is known to be wrong in the checks, by test id: take a line away when it is mended (strict: it fails then)
-BROKEN = {
-    "example-completeness.study": "declares no example",
-    "uniform.uniformity-uniform_disc-0.001-170.0-200.0": "its example gives shading_per_mm as one number, the recipe takes (x, y); it names no value",
-    "constant-acr_mri.piu": "locate() takes slices 5 and 7 without counting: IndexError",
-    "constant-uniform.snr_background": "corner_air: minimum of no rows where there is no object: ValueError",
-    "constant-uniform.snr_pair": "noise.pair: SD of an empty region, RuntimeWarning and NaN",
-    "constant-uniform.uniformity": "average_deviation: division by zero where there is no object",
-}
-BROKEN |= {name.replace("constant", "tiny"): reason for name, reason in BROKEN.items() if name.startswith("constant")}
-
-
 def case(*values, name):
-    """A parameter set with its id, marked where it is known to be broken."""
-    return pytest.param(*values, id=name, marks=pytest.mark.xfail(strict=True, reason=BROKEN[name]) if name in BROKEN else ())
+    """A parameter set with its id."""
+    return pytest.param(*values, id=name)
 
 
 EXAMPLES = [

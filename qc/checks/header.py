@@ -130,10 +130,15 @@ def _possible(instance: Instance, params: HeaderParameters) -> Iterator[tuple[st
             yield "header.uid", keyword, str(uid)[:70]
     for keyword in SPACING:
         spacing = instance.get(keyword)
-        if spacing is not None and (not isinstance(spacing, tuple) or len(spacing) != 2 or None in spacing or min(spacing) <= 0):
+        if spacing is not None and not _is_spacing(spacing):
             yield "header.pixel_spacing", keyword, str(spacing)
     if instance.layout is not None and instance.layout.keyword == "PixelData":
         yield from _pixel_module(tuple(instance.tags.get(keyword) for keyword in PIXEL_KEYS))
+
+
+def _is_spacing(value: Any) -> bool:
+    """Tell whether a value is two positive numbers."""
+    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(one, (int, float)) and one > 0 for one in value)
 
 
 def _dates(instance: Instance, params: HeaderParameters) -> tuple[tuple[str, str, str], ...]:
@@ -193,14 +198,9 @@ def _status(code: str, series: Series) -> Status:
 
 def _finding(series: Series, code: str, keyword: str, found: list[tuple[Instance, str]]) -> Finding:
     texts: list[str] = list(dict.fromkeys(text for _, text in found))
-    private = any(name in keyword for name in ("PatientBirthDate", "PatientName", "PatientID")) and any(
-        char.isdigit() and char != "0" for char in "".join(texts)
-    )
-    shown = (
-        "a value that is not shown, being the patient's"
-        if private and code == "header.date" and "future" not in texts[0]
-        else repr(texts[0])
-    )
+    own = any(name in keyword for name in ("PatientBirthDate", "PatientName", "PatientID"))
+    private = own and bool(set("".join(texts)) - set("0/.- ")) and "lies" not in texts[0]  # 00/00/0000 says nothing about anybody
+    shown = "a value that is not shown, being the patient's" if private else repr(texts[0])
     images = f"{len(found)} of {len(series.instances)} images" if len(series.instances) > 1 else "the image"
     what = {
         "header.value": f"{keyword} is {shown}",

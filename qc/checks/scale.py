@@ -36,10 +36,13 @@ class RescaleParameters:
         Share of an image between 700 and 1400 HU, with no air beside it, from which the scale counts as displaced.
     images_percent
         Share of the images of a series that must be displaced.
+    most_images
+        Images looked at, evenly spread over the series, and every one whose RescaleSlope or RescaleIntercept differs from the one before.
     """
 
     most_of_mass: float = 0.10
     images_percent: float = 50.0
+    most_images: int = 64
 
 
 @check(
@@ -72,13 +75,19 @@ class Rescale(FrameCheckBase):
     def __init__(self, series: Series, params: RescaleParameters) -> None:
         super().__init__(series, params)
         self.air: list[float] = []
-        self.seen = 0
+        self.seen = self.count = 0
+        self.every = max(1, -(-len(series.frames) // params.most_images))
+        self.last = (1.0, 0.0)
         self.high, self.low = Worst(), Worst()
 
     def frame(self, frame: FramePixels) -> None:
         """See one frame: a sample of some 4 000 pixels."""
         stored = frame.stored
-        kind = frame.frame.get("RescaleType")
+        kind, before = frame.frame.get("RescaleType"), self.last
+        self.last = rescale(frame.frame)
+        self.count += 1
+        if (self.count - 1) % self.every and self.last == before:
+            return
         if stored.ndim != 2 or min(stored.shape) < SMALLEST or kind not in (None, "HU"):
             return
         step = max(1, int((stored.size / 4096) ** 0.5))
@@ -87,7 +96,7 @@ class Rescale(FrameCheckBase):
             return
         self.seen += 1
         padding = frame.frame.get("PixelPaddingValue")
-        slope, intercept = rescale(frame.frame)
+        slope, intercept = self.last
         found = scale(values, padding * slope + intercept if isinstance(padding, int) else None, self.params.most_of_mass)
         if found.displaced:
             group, word = (self.high, "high") if found.displaced > 0 else (self.low, "low")
@@ -101,7 +110,7 @@ class Rescale(FrameCheckBase):
             if self.seen and 100.0 * group.count >= self.params.images_percent * self.seen:
                 slope, intercept = rescale(group.frames[0])
                 text = (
-                    f"the CT numbers of {share(group.count, self.series)} are about 1000 HU too {word} (RescaleSlope {slope:g}, "
+                    f"the CT numbers of {group.count} of {self.seen} images looked at are about 1000 HU too {word} (RescaleSlope {slope:g}, "
                     f"RescaleIntercept {intercept:g})"
                 )
                 yield group.finding(self.series, "pixels.rescale", Status.WARN, text, slope=slope, intercept=intercept)

@@ -54,7 +54,8 @@ def scale(values: Floats, padding: float | None = None, most: float = 0.10, leas
     flat = _without_lonely_minimum(flat)
     if not len(flat):
         return Scale(None, 0)
-    below = {limit: float(np.searchsorted(flat, limit)) / len(flat) for limit in (-2200, -1300, -1150, -850, -500, -300, 700, 1400)}
+    limits = (-2200, -1300, -1150, -850, -500, -300, 700, 1400)
+    below = dict(zip(limits, (np.searchsorted(flat, limits) / len(flat)).tolist(), strict=True))
     displaced = 0
     if below[-500] < least and below[1400] - below[700] > most:
         displaced = 1

@@ -252,3 +252,60 @@ def relative_uncertainty(samples: int, rho: float = 0.0) -> float:
     """
     shrink = ((1 - min(abs(rho), 0.95)) / (1 + min(abs(rho), 0.95))) ** 2
     return float(1 / np.sqrt(2 * max(samples * shrink - 1, 1)))
+
+
+def tile_deviations(bands: Floats, tile: int, low: float, high: float) -> Floats:
+    """Return the SD of each square tile whose mean lies between two bounds.
+
+    Parameters
+    ----------
+    bands
+        (n * tile, columns): n bands of `tile` rows each; they need not touch.
+    low, high
+        Tiles with a mean outside are left out: air, lung, bone, padding. Single values do not matter: to ask each of them would cut
+        off the tails of strong noise. Tiles on a border have large SDs, which the mode does not see.
+
+    Returns
+    -------
+    SD with n - 1 of each tile that is inside and not constant, in any order.
+    """
+    rows, columns = bands.shape[0] // tile, bands.shape[1] // tile
+    tiles = bands[: rows * tile, : columns * tile].reshape(rows, tile, columns, tile).swapaxes(1, 2).reshape(-1, tile * tile)
+    means = tiles.mean(axis=1)
+    deviations: Floats = tiles[(means > low) & (means < high)].std(axis=1, ddof=1, dtype=np.float64)
+    return deviations[deviations > 0]
+
+
+def most_frequent(deviations: Floats, tile: int) -> float:
+    """Return the noise level as the mode of many local SDs, freed from the bias of the mode.
+
+    Tiles with anatomy have larger SDs and make the tail of the histogram; its mode is the noise. Each SD of a tile of white noise
+    follows sigma chi_k / sqrt k with k = tile^2 - 1, whose mode is sigma sqrt((k - 1) / k): 2 % low for 5 x 5. The mode of log SD has no
+    such bias (the density exp(k l - k e^(2 l) / 2) of l = log(SD / sigma) is largest at l = 0). It is read from a Gaussian kernel density
+    as wide as the scatter of one log SD, 1 / sqrt(2 k), so some hundred tiles are enough.
+
+    Parameters
+    ----------
+    deviations
+        At least some 50.
+    tile
+        Side of the tiles in pixels.
+
+    Returns
+    -------
+    Noise SD in the unit of the image. White noise of SD 12 gives 12.0 within 2 %, on a chessboard of tissues too.
+
+    References
+    ----------
+    Christianson et al., AJR 205:W82 (2015), global noise level: mode of the local SD histogram in soft tissue.
+    """
+    logs = np.log(deviations)
+    width = 1 / np.sqrt(2 * (tile * tile - 1))
+    grid = np.arange(logs.min() - 4 * width, logs.max() + 4.2 * width, width / 5)
+    counts, _ = np.histogram(logs, bins=np.append(grid - width / 10, grid[-1] + width / 10))
+    reach = np.arange(-20, 21) / 5
+    density = np.convolve(counts, np.exp(-(reach**2) / 2), mode="same")
+    top = int(np.argmax(density))
+    before, here, after = (float(density[place]) for place in (top - 1, top, top + 1))
+    bend = before - 2 * here + after  # a parabola through the three densities at the top
+    return float(np.exp(grid[top] + (0.1 * width * (before - after) / bend if bend < 0 else 0.0)))

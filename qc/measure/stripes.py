@@ -38,22 +38,31 @@ class Stripes:
     agreement: float
 
 
-def strips(image: NDArray[Any], axis: int, lines: int = 128) -> Floats:
+@cache
+def _means(each: int) -> NDArray[np.float32]:
+    """Matrix that takes the means of 8 groups of `each` lines: one product is ten times as fast as reshape and mean."""
+    return np.repeat(np.eye(BLOCKS, dtype=np.float32), each, axis=0) / np.float32(each)
+
+
+def strips(image: NDArray[Any], axis: int, pixels: int = 1 << 15) -> Floats:
     """Return the mean profiles along `axis` of 8 strips side by side, (8, n).
 
-    Across the profile some `lines` evenly spaced lines of the image are used; along it every pixel.
+    Along the profile every pixel counts; across it evenly spaced lines are enough, so many that about `pixels` are read
+    (64 lines of 512).
     """
-    view = image if axis == 1 else image.T
-    step = max(1, view.shape[0] // lines)
-    part = view[::step]
-    each = len(part) // BLOCKS
-    profiles: Floats = part[: each * BLOCKS].reshape(BLOCKS, each, -1).mean(axis=1, dtype=np.float32).astype(float)
+    across = image.shape[1 - axis]
+    step = max(1, across // max(BLOCKS, pixels // image.shape[axis]))
+    each = -(-across // step) // BLOCKS
+    means = _means(each)
+    if axis == 1:
+        return means.T @ image[::step][: each * BLOCKS].astype(np.float32)
+    profiles: Floats = np.ascontiguousarray((image[:, ::step][:, : each * BLOCKS].astype(np.float32) @ means).T)
     return profiles
 
 
 @cache
 def _window(length: int) -> Floats:
-    return np.hanning(length + 2)[1:-1]
+    return np.hanning(length + 2)[1:-1].astype(np.float32)
 
 
 def stripes(image: NDArray[Any], axis: int) -> Stripes | None:
@@ -83,14 +92,14 @@ def stripes(image: NDArray[Any], axis: int) -> Stripes | None:
     if min(image.shape) < SHORTEST_IMAGE:
         return None
     profiles = strips(image, axis)
-    steps = np.diff(profiles, axis=1)
+    steps = profiles[:, 1:] - profiles[:, :-1]
     count = steps.shape[1]
     spectrum = np.fft.rfft(steps * _window(count), axis=1)
     frequency = np.arange(spectrum.shape[1]) / count
     first = int(np.ceil(count / LONGEST_PERIOD))
     spectrum, frequency = spectrum[:, first:], frequency[first:]
     spectrum = spectrum * (4 / count / (2 * np.sin(np.pi * frequency)))
-    shared = np.median(spectrum.real, axis=0) + 1j * np.median(spectrum.imag, axis=0)
+    shared = _middle(spectrum.real) + 1j * _middle(spectrum.imag)
     amplitudes = np.abs(shared)
     floor = _floor(amplitudes)
     usable = floor > 0
@@ -106,10 +115,18 @@ def _floor(amplitudes: Floats, reach: int = 12, gap: int = 2) -> Floats:
     """Return the median amplitude of the neighbouring frequencies, `gap` away on both sides; at the ends of those that are there."""
     window = 2 * reach + 1
     padded = np.pad(amplitudes, reach, mode="reflect" if len(amplitudes) > reach else "symmetric")
-    around = np.lib.stride_tricks.sliding_window_view(padded, window)
+    around = np.lib.stride_tricks.sliding_window_view(padded, len(amplitudes))  # (window, n): one row a displacement
     keep = np.abs(np.arange(window) - reach) > gap
-    floor: Floats = np.median(around[:, keep], axis=1)
+    floor: Floats = _middle(around[keep])
     return floor
+
+
+def _middle(rows: Floats) -> Floats:
+    """Return the median over an even number of rows: a plain sort, several times as fast as np.median on small arrays."""
+    ordered = np.sort(rows, axis=0)
+    half = len(rows) // 2
+    middle: Floats = (ordered[half - 1] + ordered[half]) / 2
+    return middle
 
 
 @dataclass(frozen=True)
@@ -148,7 +165,7 @@ def line(image: NDArray[Any], axis: int) -> Line | None:
     view = image if axis == 1 else image.T
     rim = max(4, view.shape[0] // 32)
     ends = np.stack([view[:rim].mean(axis=0, dtype=np.float32), view[-rim:].mean(axis=0, dtype=np.float32)])
-    profiles = np.vstack([strips(image, axis), ends])
+    profiles = np.vstack([strips(image, axis, 1 << 16), ends])
     before, here, after = profiles[:, :-2], profiles[:, 1:-1], profiles[:, 2:]
     away = here - (before + after) / 2
     same = (away > 0).all(axis=0) | (away < 0).all(axis=0)

@@ -78,12 +78,7 @@ def test_native_values_of_every_size_and_byte_order(tmp_path, decoder, kind, big
     np.testing.assert_array_equal(one.stored, values)
 
 
-FRAGMENTS_OF_BYTES = pytest.mark.xfail(
-    strict=True, reason="pydicom's iter_array fails where a 1-bit frame ends within a byte; pixel_array does not"
-)
-
-
-@pytest.mark.parametrize("frames_told", [1, 2, pytest.param(3, marks=FRAGMENTS_OF_BYTES)])
+@pytest.mark.parametrize("frames_told", [1, 2, 3])
 def test_one_bit_pixels(tmp_path, decoder, frames_told):
     bits = RNG.integers(0, 2, (frames_told, 5, 7), dtype=np.uint8)
     made = dataset(Rows=5, Columns=7, NumberOfFrames=frames_told, BitsAllocated=1, BitsStored=1, HighBit=0)

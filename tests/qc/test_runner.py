@@ -137,9 +137,6 @@ def test_frames_are_decoded_once_and_bad_ones_are_told(folder, monkeypatch):
     assert [(one.measurement.value, one.measurement.details["unreadable"]) for one in report.measurements] == [(2.0, 1), (2.0, 1)]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Runner._each_frame calls state.unreadable(), which neither FrameCheck nor the doc of `check` asks for"
-)
 def test_a_frame_check_of_the_documented_form_sees_unreadable_frames(folder):
     """Its documentation asks for __init__, frame and finish."""
 
@@ -287,15 +284,11 @@ def test_a_check_that_is_not_there_is_refused():
     assert "'nonsense'" in problems(only=("nonsense",))
 
 
-@pytest.mark.xfail(strict=True, reason="Runner: criteria are loaded before the parameters are looked at", raises=AssertionError)
 def test_wrong_criteria_and_wrong_parameters_are_told_together():
     told = problems(criteria=("nothing",), parameters={"slices": {"zone_slice": 3}})
     assert "zone_slice" in told
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Runner._parameters: values are not checked; the check breaks at every series", raises=pytest.fail.Exception
-)
 def test_a_parameter_of_the_wrong_type_is_refused():
     assert "zone_slices" in problems(parameters={"slices": {"zone_slices": "four"}})
 

@@ -115,8 +115,19 @@ def _acr_stack(files: Anything) -> list[int]:
     return stack if len(stack) == 11 and _is_acr(files[stack[0]]) else []
 
 
+def _heads(files: Anything) -> list[int]:
+    """Transverse slices of heads; a mosaic would be shaded as one picture, which no coil does."""
+    return [
+        index
+        for index in images_of(files, ("MR",))
+        if not _is_acr(files[index])
+        and str(files[index].get("BodyPartExamined", "")).upper() in ("HEAD", "BRAIN")
+        and not {"MOSAIC", "LOCALIZER"} & set(files[index].get("ImageType", ()))
+    ]
+
+
 def _is_clinical_mr(files: Anything) -> bool:
-    return any(not _is_acr(files[index]) for index in images_of(files, ("MR",)))
+    return sum(int(files[index].get("NumberOfFrames") or 1) for index in _heads(files)) > 3
 
 
 def _shade(files: Files, hit: Sequence[int], rng: Generator) -> Files:
@@ -141,12 +152,10 @@ def _number(dataset: Dataset, keyword: str, default: float) -> float:
     return default if value is None else float(value)
 
 
-@fault(
-    "pixels.shading", "warn", _is_clinical_mr, implemented=False, words=("shading", "uniform", "inhomogen", "gradient", "one side", "coil")
-)
+@fault("pixels.shading", "warn", _is_clinical_mr, words=("shading", "uniform", "inhomogen", "gradient", "one side", "coil"))
 def shading(files: Files, rng: Generator) -> Files:
     """A receive coil failed: the signal of a series falls from one side to the other."""
-    clinical = [index for index in images_of(files, ("MR",)) if not _is_acr(files[index]) and files[index].SamplesPerPixel == 1]
+    clinical = _heads(files)
     first = max((members for members in series_of(files) if set(members) & set(clinical)), key=len)
     return _shade(files, [index for index in first if index in clinical], rng)
 
