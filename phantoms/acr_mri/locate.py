@@ -22,7 +22,7 @@ STEP_MM, STEP_TOLERANCE_MM = 10.0, 0.2
 PLUG_DEG = (90.0, 20.0)  # 12 o'clock, half width
 DIAMETER_TOLERANCE_MM = 7.0
 MOST_SCATTER_MM = 2.0
-SURE = 0.5  # correlation of slice 1 with its drawing; real sets reach 0.75 to 0.95, other slices stay below 0.45
+SURE = 0.65  # correlation of slice 1 with its drawing; real sets reach 0.75 to 0.95, other slices stay below 0.55
 
 
 @dataclass(frozen=True)

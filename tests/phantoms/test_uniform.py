@@ -216,7 +216,7 @@ def test_normalised_snr_by_hand():
             "Rows": 256,
             "NumberOfAverages": 2.0,
             "RepetitionTime": 500.0,
-        }
+        }  # noqa: RUF012
 
         def get(self, name):
             return self.tags.get(name)
