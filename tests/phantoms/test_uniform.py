@@ -1,6 +1,7 @@
 """Uniform MR phantoms: signal and noise that were put in, and when no value may be given."""
 
 import copy
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -209,14 +210,14 @@ def test_normalised_snr_by_hand():
 
     class Row:
         spacing_mm = (1.0, 1.0)
-        tags = {
+        tags: ClassVar = {
             "SliceThickness": 5.0,
             "PixelBandwidth": 200.0,
             "Columns": 256,
             "Rows": 256,
             "NumberOfAverages": 2.0,
             "RepetitionTime": 500.0,
-        }  # noqa: RUF012
+        }
 
         def get(self, name):
             return self.tags.get(name)
