@@ -287,7 +287,7 @@ def site_key(settings: Settings) -> bytes:
     except ValueError as error:
         raise ConfigurationError(f"{path.name} in the data folder is damaged; restore it, or all hashes change") from error
     settings.data.folder.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".site.key.{os.getpid()}")
+    draft = path.with_name(f".site.key.{os.getpid()}.{secrets.token_hex(4)}")  # threads of one process may come at once
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_hex(32) + "\n")
     try:

@@ -18,7 +18,7 @@ from phantoms.synthetic.catalogue import make
 from phantoms.synthetic.encode import write
 from phantoms.synthetic.faults import inject
 from phantoms.synthetic.targets import edit_pixels
-from qc.check import CheckSpec, Example, all_metrics, load_checks
+from qc.check import all_metrics, CheckSpec, Example, load_checks
 from qc.dicom import Intake
 from qc.pixels import FramePixels, PixelAccess
 from qc.results import Status
@@ -143,7 +143,9 @@ def same_values(one: Report, other: Report, relative: float) -> None:
     assert [(m, r, v is None, why) for m, r, v, why in values(one)] == [(m, r, v is None, why) for m, r, v, why in values(other)]
     for (metric, region, mine, _), (_, _, theirs, _) in zip(values(one), values(other), strict=True):
         if mine is not None:
-            assert mine == pytest.approx(theirs, rel=relative, abs=1e-9), (metric, region)
+            # lengths and angles near zero: rounding to stored values moves them by a little that has no relation to their size
+            least = 0.01 if relative > 1e-3 and all_metrics()[metric].unit in ("mm", "deg") else 1e-9
+            assert mine == pytest.approx(theirs, rel=relative, abs=least), (metric, region)
 
 
 # -- declarations ---------------------------------------------------------------------------------------------------

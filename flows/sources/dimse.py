@@ -116,9 +116,9 @@ class DimseSource:
         """Look once: list the window, bring what is new or has grown, at most `STUDIES_AT_ONCE` studies."""
         before = Cursor.read(cursor)
         found, now = Observation(), self.clock()
-        today = datetime.fromtimestamp(now)
+        today = datetime.fromtimestamp(now).astimezone()  # a PACS is asked in local time
         days = self.wanted.overlap_days if before.until else self.wanted.first_days
-        start = min(datetime.fromisoformat(before.until) if before.until else today, today) - timedelta(days=days)
+        start = min(datetime.fromisoformat(before.until).astimezone() if before.until else today, today) - timedelta(days=days)
         after = Cursor(before.until)
         with self._talk() as pacs:
             listed = inventory.studies(pacs, start, today + timedelta(days=1))  # its clock may be ahead of ours

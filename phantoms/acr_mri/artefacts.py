@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.acr_mri.locate import Located, locate
-from qc.check import Applies, check
+from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
 from qc.measure import artefacts as measure
 from qc.picture import picture
@@ -50,6 +50,7 @@ class ArtefactParameters:
     params=ArtefactParameters,
     source="ACR MRI Quality Control Manual, artefact evaluation; rules ours",
     invariances=("file_order", "intensity_scale", "rescale"),
+    examples=(Example("acr_mri_large"),),
 )
 def artefacts(series: Series, pixels: PixelAccess, params: ArtefactParameters) -> Iterator[Result]:
     """Look at slice 7 for lines in the air, spikes in k-space, a bright centre and wrap-around; says nothing where there is nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qc.check import Applies, check
+from qc.check import Applies, Example, check
 from qc.results import Metric, Result
 from qc.study import Series
 
@@ -39,6 +39,7 @@ class FrequencyParameters:
     metrics=(FREQUENCY,),
     params=FrequencyParameters,
     source="DICOM PS3.3 C.8.3.1; gamma of the proton from CODATA",
+    examples=(Example("acr_mri_large", {"field_strength_t": 3.0}, values={"mr.center_frequency": (127.7324, 0.0001)}),),
 )
 def center_frequency(series: Series, params: FrequencyParameters) -> Iterator[Result]:
     """Imaging frequency as the scanner wrote it; its drift from run to run shows a leaking field.

@@ -22,6 +22,7 @@ STEP_MM, STEP_TOLERANCE_MM = 10.0, 0.2
 PLUG_DEG = (90.0, 20.0)  # 12 o'clock, half width
 DIAMETER_TOLERANCE_MM = 7.0
 MOST_SCATTER_MM = 2.0
+COARSEST_MM = 1.5  # with larger pixels discs and bars are smaller than what they are made of
 SURE = 0.65  # correlation of slice 1 with its drawing; real sets reach 0.75 to 0.95, other slices stay below 0.55
 
 
@@ -226,7 +227,7 @@ def locate(series: Series, pixels: PixelAccess) -> list[Located]:
     Raises
     ------
     Unmeasurable
-        ``phantom_not_found``, ``slice_order_unknown``.
+        ``phantom_not_found``, ``slice_order_unknown``, ``pixels_too_coarse``.
     """
     found: list[Located] = pixels.shared(series, "acr_mri.located", lambda: _locate(series, pixels))
     return found
@@ -236,6 +237,8 @@ def _locate(series: Series, pixels: PixelAccess) -> list[Located]:
     volume = pixels.volume(series)
     size = LARGE if series.klass == LARGE.name else MEDIUM
     spacing = (volume.spacing_mm[1], volume.spacing_mm[2])
+    if max(spacing) > COARSEST_MM:
+        raise Unmeasurable("pixels_too_coarse", f"pixels of {max(spacing):.2f} mm; the tests need at most {COARSEST_MM:g} mm (protocol: 0.98 mm)")
     _, positions, orientations = geometry.placed(volume.frames)
     stack = geometry.analyse(positions, orientations)
     place_of = {

@@ -55,7 +55,7 @@ class ThicknessParameters(SetByHand):
     invariances=("file_order", "intensity_scale", "rescale"),
     examples=(
         Example("acr_mri_large", {"thickness_mm": 5.0}, values={"acr_mri.thickness": (5.0, 0.1)}),
-        Example("acr_mri_medium", {"thickness_mm": 6.0, "tilt_deg": 1.0}, values={"acr_mri.thickness": (5.998, 0.1)}),
+        Example("acr_mri_medium", {"thickness_mm": 5.4, "tilt_deg": 1.0}, values={"acr_mri.thickness": (5.398, 0.1)}),
     ),
     required=True,
 )

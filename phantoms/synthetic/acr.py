@@ -38,7 +38,7 @@ def acr_mri(
     matrix: int | tuple[int, int] = 256,
     fov_mm: float | tuple[float, float] = 250.0,
     amplitude: float = 1500.0,
-    snr: float = 150.0,
+    snr: float = 300.0,
     coils: int = 1,
     field_strength_t: float = 1.5,
     shading_per_mm: float = 0.0005,

@@ -142,7 +142,9 @@ def _bars(phantom: Phantom, grid: Grid, image: Image, displacement: float, thick
     top, end, w = phantom.bar_top, phantom.bar_top + BAR_LENGTH, BAR_WIDTH
     x, y = grid.coordinates()
     ends = end + np.where(x > 0, displacement, -displacement)
-    fade = np.clip((ends - y) / max(thickness, 1e-6) + 0.5, 0.0, 1.0)
+    within = (np.arange(16) + 0.5) / 16 - 0.5  # of a pixel: what is painted is the mean over it, not the value at its centre
+    places = [np.clip((ends - y - part * grid.spacing_mm[0]) / max(thickness, 1e-6) + 0.5, 0.0, 1.0) for part in within]
+    fade = np.mean(places, axis=0)
     reach = end + abs(displacement) + thickness
     # one outline for both: two shapes painted side by side would leave a bright hair between them
     return paint(image, box(grid, -w, top, w, reach) * fade, 0.0)

@@ -69,6 +69,7 @@ def completeness(series: Series, params: NoParameters) -> Iterator[Result]:
     codes=STUDY_CODES,
     source="DICOM (0020,1206), (0020,1208)",
     invariances=("file_order", "duplicate_input"),
+    examples=(Example("mr_brain"),),
 )
 def completeness_study(study: Study, params: NoParameters) -> Iterator[Result]:
     """Compare series and objects with the counts that an archive wrote into the headers (query attributes, seldom in files)."""

@@ -19,8 +19,8 @@ STUDIES = {
     "mg_breast": {"matrix": (96, 64)},
     "enhanced_mr": {"slices": 5, "matrix": 48, "times": 2},
     "pt_brain": {"slices": 6, "matrix": 48},
-    "acr_mri_large": {"matrix": 96, "blur_mm": 0.0},
-    "acr_mri_medium": {"matrix": 192, "blur_mm": 0.0},
+    "acr_mri_large": {"matrix": 256},
+    "acr_mri_medium": {"matrix": 256},
     "ct_chest": {"slices": 6, "matrix": 64, "transfer_syntax": "implicit"},
     "nm_bone": {"matrix": (128, 64)},
 }
