@@ -18,7 +18,7 @@ from phantoms.synthetic.catalogue import make
 from phantoms.synthetic.encode import write
 from phantoms.synthetic.faults import inject
 from phantoms.synthetic.targets import edit_pixels
-from qc.check import all_metrics, CheckSpec, Example, load_checks
+from qc.check import CheckSpec, Example, all_metrics, load_checks
 from qc.dicom import Intake
 from qc.pixels import FramePixels, PixelAccess
 from qc.results import Status

@@ -238,7 +238,9 @@ def _locate(series: Series, pixels: PixelAccess) -> list[Located]:
     size = LARGE if series.klass == LARGE.name else MEDIUM
     spacing = (volume.spacing_mm[1], volume.spacing_mm[2])
     if max(spacing) > COARSEST_MM:
-        raise Unmeasurable("pixels_too_coarse", f"pixels of {max(spacing):.2f} mm; the tests need at most {COARSEST_MM:g} mm (protocol: 0.98 mm)")
+        raise Unmeasurable(
+            "pixels_too_coarse", f"pixels of {max(spacing):.2f} mm; the tests need at most {COARSEST_MM:g} mm (protocol: 0.98 mm)"
+        )
     _, positions, orientations = geometry.placed(volume.frames)
     stack = geometry.analyse(positions, orientations)
     place_of = {

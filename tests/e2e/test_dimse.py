@@ -18,6 +18,8 @@ from flows.sources.dimse import Cursor, DimseSource, Wanted
 from flows.spool import Spool
 from qc.errors import ConfigurationError, Transient
 
+pytestmark = pytest.mark.pacs
+
 DAY = datetime(2026, 11, 20)
 STUDY = "1.2.3.4"
 

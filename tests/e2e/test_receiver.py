@@ -26,6 +26,8 @@ from flows.sources.folder import FolderSource
 from flows.spool import Spool
 from qc.errors import ConfigurationError
 
+pytestmark = pytest.mark.pacs
+
 STUDY = "1.2.3.4"
 
 
