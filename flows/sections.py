@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,14 @@ def _key(default: Any, sentence: str, allowed: str, unit: str = "", *, secret: b
 
 def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _rules(value: Any) -> Any:
+    return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
+
+
+_DAY = "(mon|tue|wed|thu|fri|sat|sun)"
+RULE = re.compile(rf"\s*[^=]+=\s*[\w.*:-]+?\s*:\s*(daily|{_DAY}(-{_DAY})?)(\s*,\s*{_DAY}(-{_DAY})?)*\s*")  # as reports.due reads it
 
 
 class Section(BaseModel):
@@ -115,6 +124,24 @@ class Checks(Section):
     max_volume_mb: int = _key(
         1024, "Largest stack that is held in memory at once.", "a whole number from 16 to 1048576", "MB", ge=16, le=1048576
     )
+
+
+class Phantoms(Section):
+    """Which phantom tests are expected."""
+
+    days: Annotated[tuple[str, ...], BeforeValidator(_rules)] = _key(
+        (),
+        "Phantom tests that are expected on days of the week: device, phantom, days. * stands for anything.",
+        "texts such as MR1=acr_mri_large:mon-fri, separated by semicolons in the environment",
+    )
+    holidays: Annotated[tuple[date, ...], BeforeValidator(_listed)] = _key((), "Days on which no test is expected.", "dates as YYYY-MM-DD")
+
+    @field_validator("days")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not RULE.fullmatch(one) for one in value):
+            raise ValueError("no such rule")
+        return value
 
 
 class Run(Section):
