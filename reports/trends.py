@@ -11,19 +11,22 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from qc.errors import ConfigurationError
 from reports import long_frames as frames
 from reports.charts import baseline as base
 from reports.charts.judge import Rules, Signal
 from reports.charts.trend import NOT_JUDGED, Chart, Segment, Trend, assemble, moment, propose
 from reports.store import decisions, rollups
+from reports.store import schema as t
 
 if TYPE_CHECKING:
     from reports.store import Store
 
 __all__ = [
     "EVENTS", "Chart", "Rules", "Segment", "Signal", "Trend", "add_service_event", "assemble", "leave_out", "propose", "read", "refresh",
-    "replace_scan", "set_baseline", "take_back",
+    "replace_scan", "set_baseline", "take_back", "version",
 ]  # fmt: skip
 
 EVENTS = decisions.EVENTS
@@ -80,6 +83,14 @@ def read(
 
 
 _KEYS = ("metric", "region", "method", "coil", "protocol", "unit")
+
+
+def version(store: Store) -> str:
+    """Return what changes whenever a trend may have: whoever keeps trends for a while reads them anew then."""
+    with store.reading() as connection:
+        made = connection.execute(sa.select(sa.func.max(t.trend_day.c.made_at))).scalar()
+        decided = connection.execute(sa.select(sa.func.max(t.audit.c.id))).scalar()
+    return f"{made.isoformat() if made else ''} {decided or 0}"
 
 
 # -- decisions of people ----------------------------------------------------------------------------------------
