@@ -92,7 +92,9 @@ def main() -> int:
             found = [run_length(name, shift, min(given.series, 4000), n, rng) for shift in SHIFTS]
             print(f"| {name} | {n} | {' | '.join(f'{mean:.0f} ({median:.0f})' for mean, median in found)} |")
     print("\nalarms: messages a week of 300 daily charts (new and over); charts that alarm within a year; median delay in points\n")
-    print("| baseline | in control: messages a week | charts that alarm | 1 SD: charts, delay | 2 SD | 3 SD | 5 SD |\n|---|---|---|---|---|---|---|")
+    print(
+        "| baseline | in control: messages a week | charts that alarm | 1 SD: charts, delay | 2 SD | 3 SD | 5 SD |\n|---|---|---|---|---|---|---|"
+    )
     for n in (20, 30, 50, None):
         week, ever, _ = quiet(n, 0.0, rng)
         missed += [f"{week:.2f} messages a week with baselines of {n}"] if week > 1 else []
