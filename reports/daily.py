@@ -5,20 +5,18 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports import export, figures, frames, problems, strips, words
+from reports import export, figures, frames, phantom, problems, strips, words
+from reports.page import environment, put
 from reports.problems import Item, Problem, Row, Titles, Unjudged
 
 if TYPE_CHECKING:
-    import jinja2
     import pandas as pd
     from sqlalchemy.engine import Connection
 
@@ -81,6 +79,7 @@ class Day:
     pictures: dict[int, Any]
     frames: dict[str, pd.DataFrame]
     site: str = ""
+    phantoms: list[phantom.Written] = field(default_factory=list)
 
     @property
     def unread(self) -> list[Row]:
@@ -243,20 +242,9 @@ def _pictures(store: Store, found: list[Problem]) -> dict[int, Any]:
 # -- the page ---------------------------------------------------------------------------------------------------
 
 
-@cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(words=words, said=words.STATUS)
-    return environment
-
-
 def render(day: Day) -> str:
     """Return the page of a day."""
-    return _environment().get_template("daily.html").render(d=day, name=name_of(day.day), top=PROBLEMS_TOP)
+    return environment().get_template("daily.html").render(d=day, name=name_of(day.day), top=PROBLEMS_TOP)
 
 
 def name_of(day: date) -> str:
@@ -265,7 +253,7 @@ def name_of(day: date) -> str:
 
 
 def write(store: Store, day: date, folder: Path, *, site: str = "", then: Callable[[Connection], object] | None = None) -> Path:
-    """Write the report of a day: HTML, and CSV and XLSX of the same frames.
+    """Write the report of a day: HTML, and CSV and XLSX of the same frames; and a report of each phantom run of that day.
 
     Any day may be written again. What arrives for it from now on stands under "arrived late" in the next report.
 
@@ -286,20 +274,11 @@ def write(store: Store, day: date, folder: Path, *, site: str = "", then: Callab
     told = gather(store, day, site)
     name = name_of(day)
     for table, frame in told.frames.items():
-        _put(folder / f"{name}-{table}.csv", lambda path, frame=frame: export.write_csv(frame, path))
-    _put(folder / f"{name}.xlsx", lambda path: export.write_xlsx(told.frames, path))
+        put(folder / f"{name}-{table}.csv", lambda path, frame=frame: export.write_csv(frame, path))
+    put(folder / f"{name}.xlsx", lambda path: export.write_xlsx(told.frames, path))
+    told.phantoms = phantom.write_day(store, day, folder, tables=told.frames, site=site)
     page = folder / f"{name}.html"
     text = render(told)
-    _put(page, lambda path: path.write_text(text, encoding="utf-8"))
+    put(page, lambda path: path.write_text(text, encoding="utf-8"))
     store.report_written(day, page.name, told.written_at, then)
     return page
-
-
-def _put(path: Path, make: Any) -> None:
-    """Write a file beside its place and move it there, so that nobody reads half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        make(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
