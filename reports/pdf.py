@@ -128,6 +128,17 @@ def subheading(content: str, needed_mm: float = 22.0) -> list[Block]:
     return [CondPageBreak(needed_mm * mm), text(content, SUBPART)]
 
 
+def keep(*blocks: Block) -> list[Block]:
+    """Return blocks that stand together, with room for more below them."""
+    return [CondPageBreak(45 * mm), KeepTogether(list(blocks))]
+
+
+def beside(left: Block, right: Block) -> Block:
+    """Return two blocks in one line, the left one as wide as a status."""
+    style = [*_padding(0, 1), ("VALIGN", (0, 0), (-1, -1), "MIDDLE")]
+    return Table([[left, right]], colWidths=[28 * mm, WIDTH - 28 * mm], style=style)
+
+
 def gap(height_mm: float) -> Block:
     """Return empty space."""
     return Spacer(0, height_mm * mm)
@@ -169,11 +180,11 @@ class Badge(Flowable):  # type: ignore[misc]  # reportlab has no types
         self.canv.drawString(4, 3, self._text)
 
 
-def verdict(status: str, headline: str, lines: Sequence[str] = ()) -> Block:
+def verdict(status: str, headline: str, lines: Sequence[str] = (), size: float = 12) -> Block:
     """Return the box that says how it is, in one sentence, with lines below it."""
     symbol = words.STATUS[status].symbol if status in words.STATUS else "○"
     colour, ground = (colors.HexColor(one) for one in COLOURS[status])
-    big = ParagraphStyle("big", parent=TEXT, fontName=BOLD, fontSize=12, leading=15, textColor=colour)
+    big = ParagraphStyle("big", parent=TEXT, fontName=BOLD, fontSize=size, leading=1.25 * size, textColor=colour)
     cells = [[text(f"{symbol} {headline}", big)], *([text(line)] for line in lines)]
     style = [("BACKGROUND", (0, 0), (-1, -1), ground), ("LINEBEFORE", (0, 0), (0, -1), 6, colour, "butt"), *_padding(10, 2)]
     return Table(cells, colWidths=[WIDTH], style=[*style, ("TOPPADDING", (0, 0), (-1, 0), 5), ("BOTTOMPADDING", (0, -1), (-1, -1), 5)])
@@ -267,14 +278,16 @@ def gallery(some: Sequence[tuple[str, Evidence, str]]) -> list[Block]:
     Parameters
     ----------
     some
-        (name of the test, picture, what else is to be said of it). A name stands where it is new.
+        (name of the test or nothing, picture, what else is to be said of it). A name stands where it is new.
     """
     rows: list[list[tuple[float, list[Block]]]] = []
     last = ""
     for test, evidence, extra in some:
         share = 1 / 3 if isinstance(evidence, ImageEvidence) else 1 / 2
         blocks = figure(evidence, WIDTH * share - 10, extra)
-        blocks.insert(0, text(test if test != last else "\u00a0", ParagraphStyle("test", parent=SMALL, fontName=BOLD, textColor=INK)))
+        if test:
+            name = test if test != last else "\u00a0"
+            blocks.insert(0, text(name, ParagraphStyle("test", parent=SMALL, fontName=BOLD, textColor=INK)))
         if not rows or sum(one for one, _ in rows[-1]) + share > 1.001:
             rows.append([])
         rows[-1].append((share, blocks))

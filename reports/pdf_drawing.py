@@ -26,7 +26,7 @@ _ARGUMENTS = {"M": 2, "L": 2, "H": 1, "V": 1, "h": 1, "Z": 0}
 
 
 class Drawing(Flowable):  # type: ignore[misc]  # reportlab has no types
-    """An ``<svg>`` as a block of a page.
+    """An ``<svg>``, or the one in a ``<figure>``, as a block of a page.
 
     Parameters
     ----------
@@ -38,7 +38,10 @@ class Drawing(Flowable):  # type: ignore[misc]  # reportlab has no types
 
     def __init__(self, markup: str, width: float, most_height: float = 1e9) -> None:
         super().__init__()
-        self._root = ElementTree.fromstring(_NO_XML.sub("", markup))
+        root = ElementTree.fromstring(_NO_XML.sub("", markup))
+        self._root = root if root.tag == "svg" else root.find("svg")
+        if self._root is None:
+            raise ValueError("there is no drawing in the markup")
         _, _, across, down = (float(part) for part in self._root.get("viewBox", "0 0 1 1").split())
         self._scale = min(width / across, most_height / down)
         self.width, self.height = across * self._scale, down * self._scale
