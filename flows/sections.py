@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
+from qc.criteria import DEFAULT as CRITERIA
+
 
 def _key(default: Any, sentence: str, allowed: str, unit: str = "", *, secret: bool = False, **limits: Any) -> Any:
     """Declare a key; a secret is taken from the environment only."""
@@ -106,7 +108,7 @@ class Checks(Section):
     """How images are checked."""
 
     criteria: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
-        ("acr-mri-2022",),
+        CRITERIA,
         "Criteria sets, asked in this order; the first that knows a limit gives it.",
         "names of built-in sets or paths of .toml files",
         min_length=1,

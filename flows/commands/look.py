@@ -95,6 +95,9 @@ def phantom(
     strict: Strict = False,
     criteria: Criteria = None,
     verbose: Verbose = False,
+    report_folder: Annotated[
+        Path | None, typer.Option("--report", metavar="FOLDER", help="Write a report of each visit there: a page, and a PDF to file.")
+    ] = None,
 ) -> None:
     """Measure phantoms: only the phantom tests, each on the series in which its phantom is recognised.
 
@@ -107,6 +110,7 @@ def phantom(
       pacsqc phantom acr/ --as acr_mri_large       it is one, also if it does not look so
       pacsqc phantom acr/ --criteria acr-mri-2018  judge by other limits
       pacsqc phantom acr/ --csv >> results.csv     for a spreadsheet
+      pacsqc phantom acr/ --report reports/        with a page and a PDF to be signed and filed
 
     \b
     Exit codes:
@@ -124,12 +128,30 @@ def phantom(
         report = _run(_options(context.obj, criteria, values), paths)
     studies, others = explain.phantoms_of(report)
     names = ", ".join(explain.phantom_names(tests))
+    if report_folder and studies:
+        with errors_in_words():
+            _write_reports(context.obj, report, report_folder)
     complaint = f"no phantom was recognised; if there is one, name it by --as: {names}" if report.given and not studies else ""
     if not (as_json or as_csv):  # what nobody looked at is not listed, lest it look as if nothing were wrong with it
         report = dataclasses.replace(report, studies=studies)
         if studies and others:
             typer.echo(f"pacsqc: {others} series without a recognised phantom were left out", err=True)
     _show(report, paths, as_json=as_json, as_csv=as_csv, strict=strict, verbose=verbose, complaint=complaint)
+
+
+def _write_reports(config: Path | None, report: Report, folder: Path) -> None:
+    """Write the reports of the visits and say where they are."""
+    from flows import settings
+    from reports import phantom as reports
+    from reports import phantom_sources
+
+    site = settings.load(config).site
+    try:
+        for run in phantom_sources.from_report(report, timezone=site.timezone, site=site.name):
+            written = reports.write(run, folder)
+            typer.echo(f"pacsqc: report: {written.page}, {written.pdf.name}", err=True)
+    except OSError as error:
+        raise ConfigurationError(f"nothing can be written to the report folder {str(folder)!r}: {error.strerror or error}") from error
 
 
 def _check_call(paths: list[Path], as_json: bool, as_csv: bool) -> None:

@@ -285,13 +285,18 @@ def _image(one: ImageEvidence) -> dict[str, Any]:
 
 def read_evidence(row: Row) -> Evidence:
     """Return stored evidence as `qc.results` has it."""
-    data = row.data
-    if row.kind == "curve":
+    return evidence_of(row._mapping)
+
+
+def evidence_of(row: Mapping[str, Any]) -> Evidence:
+    """Return an evidence row, stored or only prepared, as `qc.results` has it."""
+    data, title, caption = row["data"], row["title"], row["caption"]
+    if row["kind"] == "curve":
         curves = {label: (x, y) for label, (x, y) in data["curves"].items()}
-        return CurveEvidence(row.title, curves, data["x"], data["y"], data["marks"], row.caption)
+        return CurveEvidence(title, curves, data["x"], data["y"], data["marks"], caption)
     import numpy as np
     from PIL import Image
 
-    image = np.asarray(Image.open(io.BytesIO(row.png)))
+    image = np.asarray(Image.open(io.BytesIO(row["png"])))
     shapes = tuple(Shape(s["kind"], tuple(tuple(p) for p in s["points"]), s["label"], s["role"]) for s in data["shapes"])
-    return ImageEvidence(row.title, image, shapes, data["aspect"], tuple(data["window"]), data["unit"], row.caption)
+    return ImageEvidence(title, image, shapes, data["aspect"], tuple(data["window"]), data["unit"], caption)
