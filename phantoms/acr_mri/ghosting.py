@@ -9,12 +9,12 @@ import numpy as np
 
 from phantoms.acr_mri.byhand import SetByHand, attempted
 from phantoms.acr_mri.locate import Located, locate
+from phantoms.acr_mri.placement import void_distance
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
 from qc.measure import ghosting as measure
 from qc.measure.air import corner_air, mean_square
 from qc.measure.roi import inside_disc
-from qc.measure.uniformity import void_mask
 from qc.picture import circle, picture
 from qc.pixels import PixelAccess
 from qc.results import Measurement, Metric, Result, Shape
@@ -22,6 +22,8 @@ from qc.study import Series
 
 SOURCE = "ACR Large and Medium Phantom Test Guidance 10/19/2022, percent signal ghosting"
 PSG = Metric("acr_mri.psg", "%", "Percent signal ghosting", "lower", SOURCE)
+
+VOID_MARGIN_MM = 1.5
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def _psg(series: Series, located: Located, region: str, params: PsgParameters) -
         )
     fitting = {name: place for name, place in places.items() if place is not None}
     water = inside_disc(image.shape, center, located.size.large_roi_mm, spacing)
-    water &= ~void_mask(image, center, edge.radius_mm, spacing)
+    water &= void_distance(located, number, params.center_px) > VOID_MARGIN_MM
     signal = float(image[water].mean())
     air = mean_square(image, corner_air(image.shape, edge.center, edge.radius_mm, spacing))
     masks = {name: place.mask(image.shape, spacing) for name, place in fitting.items()}

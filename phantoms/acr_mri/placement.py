@@ -9,10 +9,11 @@ import numpy as np
 from phantoms.acr_mri.locate import Located
 from phantoms.acr_mri.plan import SLOT_MM
 from qc.errors import Unmeasurable
+from qc.measure import uniformity
 from qc.measure.air import corner_air, mean_square
 from qc.measure.noise import immerkaer
 from qc.measure.profile import Placement
-from qc.measure.roi import inside_disc
+from qc.measure.roi import Floats, inside_disc
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,18 @@ def placement(located: Located, number: int, roll: float | None = None, center_p
     found = roll if roll is not None else (roll_deg(located) or 0.0)
     center = center_px if center_px is not None else located.outline(number).center
     return Placement(center, located.spacing_mm, found)
+
+
+def void_distance(located: Located, number: int, center_px: tuple[float, float] | None = None) -> Floats:
+    """Return the distance of each pixel of a slice from fill plug and bubble in mm, made once for each centre."""
+    edge = located.outline(number)
+    center = center_px or edge.center
+
+    def make() -> Floats:
+        return uniformity.void_distance(located.slice(number), center, edge.radius_mm, located.spacing_mm)
+
+    found: Floats = located.kept(f"void_distance{number}{center}", make)
+    return found
 
 
 def noise_square(located: Located, number: int) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.acr_mri.locate import Located, locate
+from phantoms.acr_mri.placement import void_distance
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
 from qc.measure import uniformity as measure
@@ -80,8 +81,8 @@ def _one(series: Series, located: Located, params: PiuParameters) -> Measurement
         image, frame, disc = located.slice(7), located.frame(7), located.outline(7)
     except Unmeasurable as error:
         return PIU.missing(error.reason, subject, region, message=error.message, **error.facts)
-    void = measure.void_mask(image, disc.center, disc.radius_mm, spacing, params.void_margin_mm)
-    forbidden = measure.widened(void, measure.SMALL_RADIUS_MM, spacing)
+    distance = void_distance(located, 7)
+    void, forbidden = distance <= params.void_margin_mm, distance <= params.void_margin_mm + measure.SMALL_RADIUS_MM
     means = measure.small_disc_means(image, spacing)
     result = measure.percent_integral_uniformity(means, disc.center, located.size.large_roi_mm, spacing, forbidden)
     if result is None:
