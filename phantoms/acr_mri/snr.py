@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from phantoms.acr_mri.byhand import SetByHand, attempted
 from phantoms.acr_mri.locate import Located, locate
-from phantoms.acr_mri.placement import void_distance
+from phantoms.acr_mri.placement import center_of, void_distance
 from phantoms.uniform import normalised
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
@@ -82,7 +82,7 @@ def snr(series: Series, pixels: PixelAccess, params: SnrParameters) -> Iterator[
 
 def _water(located: Located, number: int, params: SnrParameters) -> NDArray[np.bool_]:
     image, edge = located.slice(number), located.outline(number)
-    center = params.center_px or edge.center
+    center = center_of(located, number, params.center_px)
     inside = inside_disc(image.shape, center, float(np.sqrt(SHARE)) * edge.radius_mm, located.spacing_mm)
     return np.asarray(inside & (void_distance(located, number, params.center_px) > 5.0))
 

@@ -215,7 +215,7 @@ def _fit(angles_deg: Floats, radii: Floats, usable: NDArray[np.bool_]) -> tuple[
     matrix = np.stack([np.ones_like(theta), np.cos(theta), np.sin(theta), np.cos(2 * theta), np.sin(2 * theta)], axis=1)
     start = np.median(radii[usable])
     keep = usable & (np.abs(radii - start) < 12.0)
-    solution = np.zeros(5)
+    solution: Floats = np.zeros(5)
     rms = 0.0
     for _ in range(5):
         if keep.sum() < 30:
