@@ -6,6 +6,7 @@ about a second because it never loads Prefect, pandas or the database.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,9 @@ import typer
 
 from flows.commands import alerts, devices, look, passes, simulated, who
 from flows.voice import set_up
+
+# set before numpy is loaded: our matrices are small, and threads that wait for each other cost a busy machine seconds
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 HELP = """Image quality control for a PACS.
 

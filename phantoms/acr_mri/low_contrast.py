@@ -13,7 +13,8 @@ from phantoms.acr_mri.placement import placement
 from phantoms.acr_mri.plan import RING_MM, SPOKE_DIAMETERS_MM, SPOKE_RADII_MM, SPOKE_TURN_DEG
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
-from qc.measure.observer import at_places, detectability, disc_answers
+from qc.measure.fit import linear
+from qc.measure.observer import at_places, between_pixels, detectability, disc_answers
 from qc.measure.profile import Placement
 from qc.measure.roi import Floats
 from qc.picture import circle, picture
@@ -116,7 +117,7 @@ class Insert:
     flat
         (rows, columns) signal over its smooth surface, less 1; 0 outside.
     answers
-        (10, rows, columns) what the observer answers for each diameter.
+        (10, rows, columns) what the observer answers for each diameter, as spline coefficients.
     local, place
         Where the insert lies in `flat`, and in the whole image.
     """
@@ -144,21 +145,25 @@ def _find_insert(located: Located, number: int, params: SpokesParameters) -> Ins
     x, y = local.coordinates(part.shape)
     inside = np.hypot(x, y) <= RING_MM[0] - MARGIN_MM
     u, v = x[inside] / RING_MM[0], y[inside] / RING_MM[0]
-    surface = np.stack([u**i * v**j for i in range(5) for j in range(5 - i)], axis=1)
+    powers_u, powers_v = [np.ones(len(u))], [np.ones(len(v))]
+    for _ in range(4):
+        powers_u.append(powers_u[-1] * u)
+        powers_v.append(powers_v[-1] * v)
+    surface = np.stack([powers_u[i] * powers_v[j] for i in range(5) for j in range(5 - i)], axis=1)
     values = part[inside]
     few = max(1, len(values) // 1500)  # a smooth surface needs no more points
     some, points = surface[::few], values[::few]
     use = np.ones(len(points), bool)
     solution = np.zeros(surface.shape[1])
     for _ in range(3):  # the discs are few and bright; they must not lift the surface
-        solution = np.linalg.lstsq(some[use], points[use], rcond=None)[0]
+        solution = linear(some[use], points[use])
         off = points - some @ solution
         use = off <= 2 * 1.4826 * float(np.median(np.abs(off)))
     fitted = surface @ solution
     flat = np.zeros(part.shape)
     flat[inside] = values / np.maximum(fitted, 1e-6) - 1
     answers = disc_answers(flat, inside, SPOKE_DIAMETERS_MM, located.spacing_mm)
-    return Insert(flat, answers, local, middle)
+    return Insert(flat, between_pixels(answers), local, middle)
 
 
 def _ring_center(image: Floats, start: tuple[float, float], spacing: tuple[float, float]) -> tuple[float, float]:
@@ -180,12 +185,12 @@ def _ring_center(image: Floats, start: tuple[float, float], spacing: tuple[float
         radius = steps[at]
         theta = angles[:, 0]
         matrix = np.stack([np.ones(len(theta)), np.cos(theta), np.sin(theta)], axis=1)
-        solution = np.linalg.lstsq(matrix[good], radius[good], rcond=None)[0]
+        solution = linear(matrix[good], radius[good])
         for _ in range(2):
             good &= np.abs(radius - matrix @ solution) < 1.5
             if good.sum() < 30:
                 raise Unmeasurable("insert_not_found", "the dark ring round the low-contrast insert is not round")
-            solution = np.linalg.lstsq(matrix[good], radius[good], rcond=None)[0]
+            solution = linear(matrix[good], radius[good])
         center = (center[0] - float(solution[2]) / spacing[0], center[1] + float(solution[1]) / spacing[1])
     return center
 

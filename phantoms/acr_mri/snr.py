@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from phantoms.acr_mri.byhand import SetByHand, attempted
 from phantoms.acr_mri.locate import Located, locate
+from phantoms.acr_mri.placement import center_of, void_distance
 from phantoms.uniform import normalised
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
 from qc.measure import noise
 from qc.measure.air import corner_air
 from qc.measure.roi import inside_disc
-from qc.measure.uniformity import void_mask
 from qc.picture import circle, picture
 from qc.pixels import PixelAccess
 from qc.results import Measurement, Metric, Result
@@ -82,9 +82,9 @@ def snr(series: Series, pixels: PixelAccess, params: SnrParameters) -> Iterator[
 
 def _water(located: Located, number: int, params: SnrParameters) -> NDArray[np.bool_]:
     image, edge = located.slice(number), located.outline(number)
-    center = params.center_px or edge.center
+    center = center_of(located, number, params.center_px)
     inside = inside_disc(image.shape, center, float(np.sqrt(SHARE)) * edge.radius_mm, located.spacing_mm)
-    return np.asarray(inside & ~void_mask(image, center, edge.radius_mm, located.spacing_mm, 5.0))
+    return np.asarray(inside & (void_distance(located, number, params.center_px) > 5.0))
 
 
 def _background(series: Series, located: Located, region: str, params: SnrParameters) -> Measurement:

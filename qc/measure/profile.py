@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.measure.fit import least_squares
+from qc.measure.fit import least_squares, linear
 from qc.measure.roi import Floats
 
 
@@ -87,6 +87,14 @@ class Plateau:
     ground: float
 
 
+def ground_signal(excess: float, error: float) -> float:
+    """Return the signal of a dark ground from how far its mean square lies above that of noise, and the standard error of that.
+
+    Shrunk by what the noise leaves unsure, x^2 / (x^2 + s^2): a threshold would let the result jump when noise is added.
+    """
+    return float(np.sqrt(excess**3 / (excess**2 + error**2))) if excess > 0 else 0.0
+
+
 def plateau(
     x: Floats, squared: Floats, dark: NDArray[np.bool_], expected_mm: float, correlated: float = 1.0, noise2: float | None = None
 ) -> Plateau | None:
@@ -109,17 +117,17 @@ def plateau(
     correlated
         Samples that carry the information of one.
     noise2
-        Mean square of the noise where it is known (from air): what the dark ground has beyond it (significantly, 4 standard errors) is signal,
-        and half level lies halfway between it and the bright signal. None: the ground is all noise.
+        Mean square of the noise where it is known (from air): what the dark ground has beyond it is signal (`ground_signal`), and half level
+        lies halfway between it and the bright signal. None: the ground is all noise.
 
     Returns
     -------
-    None where no stretch of at least 3 mm rises out of the noise. A slice of 5 mm on a 1:10 ramp gives 50 mm.
+    None where no stretch of some 5 mm rises out of the noise. A slice of 5 mm on a 1:10 ramp gives 50 mm.
     """
     step = float(x[1] - x[0])
     baseline = float(squared[dark].mean())
     signal = squared - baseline
-    width = max(1, round(3.0 / step) | 1)
+    width = max(1, round(5.0 / step) | 1)
     smooth = np.convolve(signal, np.ones(width) / width, mode="same")
     peak = float(np.percentile(smooth, 95))
     noise = float(smooth[dark].std())
@@ -129,10 +137,9 @@ def plateau(
     middle = float(np.average(x, weights=np.clip(signal, 0, None) * (smooth > 0.25 * peak)))
     guess = np.array([middle, min(max(float(x[above[-1]] - x[above[0]]), 3.0), 2 * expected_mm), 10.0, np.sqrt(peak)])
 
-    excess = baseline - noise2 if noise2 is not None else 0.0
-    if excess <= 4 * float(squared[dark].std()) / np.sqrt(dark.sum() / correlated):
-        excess = 0.0
-    ground = float(np.sqrt(excess))
+    error = float(squared[dark].std()) / np.sqrt(dark.sum() / correlated)
+    ground = ground_signal(baseline - noise2, error) if noise2 is not None else 0.0
+    excess = ground**2
 
     def model(p: Floats) -> Floats:
         return np.asarray((ground + p[3] * trapezoid(x, p[0], abs(p[1]), abs(p[2]))) ** 2 - excess)
@@ -165,7 +172,7 @@ def _half_level(
     if use.sum() < 5:
         return None
     basis = np.stack([np.ones(use.sum()), x[use] - near, (x[use] - near) ** 2], axis=1)
-    solution = np.linalg.lstsq(basis, signal[use], rcond=None)[0]
+    solution = linear(basis, signal[use])
     off = signal[use] - basis @ solution
     variance = float(off @ off) / max(1, use.sum() - 3) * correlated
     a, b, c = solution[2], solution[1], solution[0] - level

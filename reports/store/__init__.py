@@ -21,9 +21,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from qc.results import Evidence
-from reports.store import audit, days, ledger, lookup, people, results
+from reports.store import audit, by_hand, days, ledger, lookup, people, results
 from reports.store import schema as t
 from reports.store.audit import Entry
+from reports.store.by_hand import ByHand
 from reports.store.clean import Cleaner, Places
 from reports.store.connect import engine_for, migrate, now, transaction, writer
 from reports.store.devices import Devices, equipment
@@ -34,7 +35,7 @@ from reports.store.lookup import Device
 if TYPE_CHECKING:
     from qc.runner import Report
 
-__all__ = ["Device", "Entry", "Observed", "Seen", "Store", "Work", "open_store"]
+__all__ = ["ByHand", "Device", "Entry", "Observed", "Seen", "Store", "Work", "open_store"]
 
 T = TypeVar("T")
 
@@ -310,6 +311,33 @@ class Store:
         """Confirm a new device."""
         with self.writing() as connection:
             people.review(connection, device_id, who)
+
+    def device_for(self, tags: Mapping[str, Any]) -> int:
+        """Return the device that made an image, made where it was never seen before."""
+        made_by = equipment(tags.get, Cleaner([tags]))
+        with self.writing() as connection:
+            devices, day = Devices(connection), parse_date(tags.get("StudyDate"))
+            number = devices.find(made_by, day)
+            known = devices.known(made_by, day)
+        return number if known is None else int(known.id)
+
+    # -- set by hand --------------------------------------------------------------------------------------------
+
+    def keep_by_hand(
+        self, device_id: int | None, study_uid: str | None, check: str, parameters: Mapping[str, Any], who: str, why: str, again: bool
+    ) -> int:
+        """Keep what a person set in a phantom test; `again`: the automatic runs of the device use it from now on."""
+        with self.writing() as connection:
+            return by_hand.keep(connection, device_id, study_uid, check, parameters, who, why, again)
+
+    def forget_by_hand(self, device_id: int, check: str, who: str, why: str) -> int:
+        """End the use of what was set for a check in automatic runs of a device; return how many settings that ended."""
+        with self.writing() as connection:
+            return by_hand.forget(connection, device_id, check, who, why)
+
+    def by_hand(self, device_id: int | None = None) -> list[ByHand]:
+        """Return what people set by hand, oldest first: of one device, or all."""
+        return self._read(lambda connection: by_hand.settings(connection, device_id))
 
     def log(self, who: str, what: str, before: Any = None, after: Any = None, why: str = "", subject: str = "") -> None:
         """Add a row to the audit log."""

@@ -8,7 +8,8 @@
                 └── checkrun, skipped         what was looked at, what could not be
               report_written                  which day's report was written when
               alert ── outbox                 what people were told of, and the messages that tell them
-              audit                           what people changed, and who looked up whom
+              by_hand                         what people set by hand in phantom tests
+      audit                           what people changed, and who looked up whom
 
 No table has a column for a patient's name, ID, birth date or an accession number; a keyed hash stands for the patient.
 Results hang on a revision of a study: `study.done_at` says that they are there, `study.superseded_at` that newer ones are.
@@ -35,7 +36,7 @@ from sqlalchemy import (
 
 from reports.store.columns import Id, Json, Utc, id_column, metadata, of, subject
 
-HEAD = "0002"  # the newest migration; a test holds it against the folder
+HEAD = "0004"  # the newest migration; a test holds it against the folder
 
 
 source = Table(
@@ -307,6 +308,21 @@ alert = Table(
     Column("last_at", Utc, nullable=False),
     Column("resolved_at", Utc),
     UniqueConstraint("subject", "code", "status"),  # this line is why nobody is told twice
+)
+
+by_hand = Table(
+    "by_hand",
+    metadata,
+    id_column(),
+    of("device", nullable=True, index=True),
+    Column("study_uid", String),  # on which it was set
+    Column("check", String, nullable=False),
+    Column("parameters", Json, nullable=False),
+    Column("who", String, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("again", Boolean, nullable=False),  # the automatic runs of the device use it too
+    Column("ended_at", Utc),  # from then on they do not; rows are never deleted
 )
 
 audit = Table(
