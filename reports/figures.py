@@ -30,12 +30,18 @@ _DASHES = ("none", "7 4", "2 3", "10 3 2 3", "12 6", "1 5")
 _BOX = (64, 12, 496, 232)  # left, top, right, bottom of the plot within 510 x 280
 
 
-def figure(evidence: Evidence) -> Markup:
-    """Return evidence as an HTML ``<figure>``; every text in it is escaped."""
+def figure(evidence: Evidence, picture: str = "") -> Markup:
+    """Return evidence as an HTML ``<figure>``; every text in it is escaped.
+
+    Parameters
+    ----------
+    picture
+        Address that the picture itself is fetched from; empty: it stands in the figure.
+    """
     if isinstance(evidence, ImageEvidence):
         low, high = evidence.window
         shown = element("span", f"Black to white: {low:.4g} to {high:.4g} {display_unit(evidence.unit)}".rstrip(), class_="legend")
-        kind, body, legend = "image", _image(evidence), _roles(evidence.shapes) + shown
+        kind, body, legend = "image", _image(evidence, picture), _roles(evidence.shapes) + shown
     else:
         kind, body, legend = "curve", _curve(evidence), _lines(evidence)
     words = [element("b", evidence.title), " ", evidence.caption]
@@ -59,12 +65,14 @@ def short(number: float) -> str:
 # -- pictures ---------------------------------------------------------------------------------------------------
 
 
-def _image(evidence: ImageEvidence) -> Markup:
+def _image(evidence: ImageEvidence, address: str) -> Markup:
     rows, columns = evidence.image.shape[:2]
     aspect = evidence.aspect if math.isfinite(evidence.aspect) and evidence.aspect > 0 else 1.0
     height = rows * aspect
     size = max(columns, height)
-    picture = element("image", href=f"data:image/png;base64,{_png(evidence)}", width=columns, height=height, preserveAspectRatio="none")
+    picture = element(
+        "image", href=address or f"data:image/png;base64,{_png(evidence)}", width=columns, height=height, preserveAspectRatio="none"
+    )
     taken: list[tuple[float, float, float]] = []
     shapes = [_shape(shape, aspect, size, taken) for shape in evidence.shapes if shape.points]
     shown = {"width": columns * SHOWN / size, "height": height * SHOWN / size}

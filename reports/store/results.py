@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
@@ -285,13 +286,29 @@ def _image(one: ImageEvidence) -> dict[str, Any]:
 
 def read_evidence(row: Row) -> Evidence:
     """Return stored evidence as `qc.results` has it."""
-    data = row.data
-    if row.kind == "curve":
-        curves = {label: (x, y) for label, (x, y) in data["curves"].items()}
-        return CurveEvidence(row.title, curves, data["x"], data["y"], data["marks"], row.caption)
     import numpy as np
     from PIL import Image
 
-    image = np.asarray(Image.open(io.BytesIO(row.png)))
+    return _curve(row) if row.kind == "curve" else _picture(row, np.asarray(Image.open(io.BytesIO(row.png))))
+
+
+def read_picture(row: Row) -> Evidence:
+    """Return stored evidence of which the picture is not read: `row.png_head` holds its first 24 bytes, which tell the size."""
+    import numpy as np
+
+    if row.kind == "curve":
+        return _curve(row)
+    columns, rows = struct.unpack(">II", bytes(row.png_head)[16:24])
+    return _picture(row, np.broadcast_to(np.uint8(0), (rows, columns)))
+
+
+def _curve(row: Row) -> CurveEvidence:
+    data = row.data
+    curves = {label: (x, y) for label, (x, y) in data["curves"].items()}
+    return CurveEvidence(row.title, curves, data["x"], data["y"], data["marks"], row.caption)
+
+
+def _picture(row: Row, image: Any) -> ImageEvidence:
+    data = row.data
     shapes = tuple(Shape(s["kind"], tuple(tuple(p) for p in s["points"]), s["label"], s["role"]) for s in data["shapes"])
     return ImageEvidence(row.title, image, shapes, data["aspect"], tuple(data["window"]), data["unit"], row.caption)

@@ -9,6 +9,8 @@
               report_written                  which day's report was written when
               alert ── outbox                 what people were told of, and the messages that tell them
               audit                           what people changed, and who looked up whom
+      person ── session, token        who may use the review desk (reports.store.desk_schema)
+      review, signature, sheet ── sheet_entry    what people said, signed and measured themselves
 
 No table has a column for a patient's name, ID, birth date or an accession number; a keyed hash stands for the patient.
 Results hang on a revision of a study: `study.done_at` says that they are there, `study.superseded_at` that newer ones are.
@@ -35,8 +37,9 @@ from sqlalchemy import (
 
 from reports.store.columns import Id, Json, Utc, id_column, metadata, of, subject
 
-HEAD = "0002"  # the newest migration; a test holds it against the folder
+HEAD = "0007"  # the newest migration; a test holds it against the folder
 
+_BAD = "status IN ('fail', 'error', 'warn')"  # what a work list asks for
 
 source = Table(
     "source",
@@ -177,7 +180,7 @@ series = Table(
     Column("series_uid", String, nullable=False),
     Column("number", Integer),
     Column("description", Text),
-    Column("class", String, nullable=False),
+    Column("class", String, nullable=False, index=True),
     Column("modality", String),
     Column("station", String),
     Column("software", String),
@@ -201,6 +204,7 @@ finding = Table(
     *subject(),
     Column("details", Json, nullable=False),
     Column("evidence", Json, nullable=False),  # ids in evidence; one picture may serve several results
+    Index("ix_finding_bad", "study_id", sqlite_where=text(_BAD), postgresql_where=text(_BAD)),
 )
 
 measurement = Table(
@@ -222,6 +226,7 @@ measurement = Table(
     Column("criteria", Json),
     Column("details", Json, nullable=False),
     Column("evidence", Json, nullable=False),
+    Index("ix_measurement_bad", "study_id", sqlite_where=text(_BAD), postgresql_where=text(_BAD)),
 )
 
 evidence = Table(
@@ -329,3 +334,5 @@ salt = Table(
     Column("name", String, primary_key=True),
     Column("value", String, nullable=False),  # random; makes the hashes of folder names useless elsewhere
 )
+
+from reports.store import desk_schema  # noqa: E402, F401  (its tables belong to the same metadata)
