@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Row
 
 from qc.identity import patient_hash
 from qc.results import CurveEvidence, Evidence, ImageEvidence, Shape, Status, Subject, worst
+from reports.store import acquisition
 from reports.store import schema as t
 from reports.store.clean import Cleaner, Places, file_name
 from reports.store.devices import Devices, Equipment, equipment
@@ -215,6 +216,8 @@ def _subject(subject: Subject, cleaner: Cleaner) -> dict[str, Any]:
 
 
 def _series(series: Series, report: Report, cleaner: Cleaner) -> dict[str, Any]:
+    from qc.runner import facts_of
+
     statuses: list[Status] = [ran.status for ran in report.ran if ran.subject.series_uid == series.uid]
     statuses += [finding.status for finding in report.findings if finding.subject.series_uid == series.uid]
     statuses += [judged.verdict.status for judged in report.measurements if judged.measurement.subject.series_uid == series.uid]
@@ -227,6 +230,9 @@ def _series(series: Series, report: Report, cleaner: Cleaner) -> dict[str, Any]:
         "number": number if isinstance(number, int) and abs(number) < 1 << 31 else None,
         "description": cleaner.text(series.description)[:_LONGEST],
         "class": series.klass,
+        "coil": cleaner.text(acquisition.coil(series)),
+        "protocol": cleaner.text(acquisition.words(series)),
+        "facts": cleaner.plain(facts_of(series)),
         "modality": cleaner.optional(series.modality),
         "station": cleaner.optional(series.first("StationName")),
         "software": cleaner.optional(" ".join(map(str, software)) if isinstance(software, tuple) else software),
