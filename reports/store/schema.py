@@ -7,9 +7,12 @@
                 ├── finding, measurement ── evidence            what was found
                 └── checkrun, skipped         what was looked at, what could not be
               report_written                  which day's report was written when
-              alert ── outbox                 what people were told of, and the messages that tell them
               by_hand                         what people set by hand in phantom tests
-      audit                           what people changed, and who looked up whom
+              outbox                          the messages that tell people of problems
+              chart, problem, verdict ...     trends, problems, judging again: `reports.store.charting`
+              audit                           what people changed, and who looked up whom
+              person ── session, token        who may use the review desk (reports.store.desk_schema)
+              review, signature, sheet ── sheet_entry    what people said, signed and measured themselves
 
 No table has a column for a patient's name, ID, birth date or an accession number; a keyed hash stands for the patient.
 Results hang on a revision of a study: `study.done_at` says that they are there, `study.superseded_at` that newer ones are.
@@ -34,10 +37,28 @@ from sqlalchemy import (
     text,
 )
 
+from reports.store.charting import (
+    alert_day,
+    baseline,
+    chart,
+    daily_device,
+    daily_finding,
+    daily_metric,
+    judgement,
+    left_out,
+    problem,
+    problem_day,
+    replaced_scan,
+    service_event,
+    trend_day,
+    trend_point,
+    verdict,
+)
 from reports.store.columns import Id, Json, Utc, id_column, metadata, of, subject
 
-HEAD = "0004"  # the newest migration; a test holds it against the folder
+HEAD = "0007"  # the newest migration; a test holds it against the folder
 
+_BAD = "status IN ('fail', 'error', 'warn')"  # what a work list asks for
 
 source = Table(
     "source",
@@ -178,7 +199,10 @@ series = Table(
     Column("series_uid", String, nullable=False),
     Column("number", Integer),
     Column("description", Text),
-    Column("class", String, nullable=False),
+    Column("class", String, nullable=False, index=True),
+    Column("coil", String, nullable=False, server_default=""),
+    Column("protocol", String, nullable=False, server_default=""),  # how it was acquired, in words: charts are kept apart by it
+    Column("facts", Json, nullable=False, server_default=text("'{}'")),  # what limits may depend on, to judge again without the images
     Column("modality", String),
     Column("station", String),
     Column("software", String),
@@ -202,6 +226,7 @@ finding = Table(
     *subject(),
     Column("details", Json, nullable=False),
     Column("evidence", Json, nullable=False),  # ids in evidence; one picture may serve several results
+    Index("ix_finding_bad", "study_id", sqlite_where=text(_BAD), postgresql_where=text(_BAD)),
 )
 
 measurement = Table(
@@ -223,6 +248,7 @@ measurement = Table(
     Column("criteria", Json),
     Column("details", Json, nullable=False),
     Column("evidence", Json, nullable=False),
+    Index("ix_measurement_bad", "study_id", sqlite_where=text(_BAD), postgresql_where=text(_BAD)),
 )
 
 evidence = Table(
@@ -281,9 +307,10 @@ outbox = Table(
     metadata,
     id_column(),
     Column("message_id", String, nullable=False, unique=True),  # stands in the text: the same for every attempt to send it
-    Column("kind", String, nullable=False),  # news (later: ongoing, resolved)
+    Column("kind", String, nullable=False),  # changes; news: of older versions
+    Column("route", String, nullable=False, server_default=""),  # who gets it
     Column("severity", String, nullable=False),  # the worst status in it
-    Column("content", Json, nullable=False),  # a list of {day, link, statuses: {status: studies}, problems: [{status, code, studies}]}
+    Column("content", Json, nullable=False),  # as `reports.messages` reads it
     Column("created_at", Utc, nullable=False),
     Column("due_at", Utc, nullable=False),  # not to be tried before
     Column("taken_until", Utc),  # someone is sending it
@@ -345,3 +372,5 @@ salt = Table(
     Column("name", String, primary_key=True),
     Column("value", String, nullable=False),  # random; makes the hashes of folder names useless elsewhere
 )
+
+from reports.store import desk_schema  # noqa: E402  (its tables belong to the same metadata)
