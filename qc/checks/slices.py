@@ -93,9 +93,11 @@ def slices(series: Series, params: SliceParameters) -> Iterator[Result]:
     """
     frames = series.frames
     indices, positions, orientations = geometry.placed(frames)
-    unplaced = len(frames) - len(indices)
-    if unplaced and not (series.modality == "NM" and len(indices) == 0):  # planar images of nuclear medicine have no position
-        yield from _unplaced(series, frames, indices, unplaced)
+    known = set(indices.tolist())
+    # where descriptions of frames are missing altogether, that has its own finding (`header.functional_groups`)
+    lost = [frame for at, frame in enumerate(frames) if at not in known and not frame.instance.has("header.functional_groups")]
+    if lost and not (series.modality == "NM" and len(indices) == 0):  # planar images of nuclear medicine have no position
+        yield _unplaced(series, lost, len(frames))
     if len(indices) == 0:
         return
     groups = geometry.orientation_groups(orientations)
@@ -111,13 +113,12 @@ def slices(series: Series, params: SliceParameters) -> Iterator[Result]:
         yield from _group(series, members_, positions[group], orientations[group], params, alone=len(groups) == 1)
 
 
-def _unplaced(series: Series, frames: Sequence[Frame], indices: Any, unplaced: int) -> Iterator[Result]:
+def _unplaced(series: Series, lost: Sequence[Frame], total: int) -> Finding:
     """Say which images have no usable position; for CT, MR and PET original images that is bad data."""
     status = Status.INFO if series.klass == "derived" else Status.FAIL
-    known = set(indices.tolist())
-    named = [frame.label for index, frame in enumerate(frames) if index not in known][:MOST_NAMED]
-    text = f"{unplaced} of {len(frames)} images have no usable ImagePositionPatient or ImageOrientationPatient"
-    yield Finding("geometry.no_position", status, text, series.subject(), {"count": unplaced, "images": named})
+    named = [frame.label for frame in lost[:MOST_NAMED]]
+    text = f"{len(lost)} of {total} images have no usable ImagePositionPatient or ImageOrientationPatient"
+    return Finding("geometry.no_position", status, text, series.subject(), {"count": len(lost), "images": named})
 
 
 # -- orientations ---------------------------------------------------------------------------------------------------
