@@ -22,8 +22,10 @@ CODES = {
     "under the wrong patient: stop using the study until the PACS administrator has compared it with the order.",
     "identity.history_differs": "Name, birth date or sex of this patient ID were different in an earlier study: a correction, a marriage, or a mix-up. "
     "Compare with the hospital's own record.",
-    "identity.history_weight": "The weight changed more than a body does. Dose, SAR and SUV are computed from it; one of the two was mistyped, or it is another person.",
-    "identity.history_size": "The height of an adult changed. One of the two was mistyped, or it is another person.",
+    "identity.history_weight": "The weight changed more than a body does. Dose, SAR and SUV are computed from it; one of the two was "
+    "mistyped, or it is another person. Compare with the order and correct the wrong one.",
+    "identity.history_size": "The height of an adult changed. One of the two was mistyped, or it is another person. Compare with the order "
+    "and correct the wrong one.",
     "identity.duplicate_person": "One name and birth date stand under two patient IDs: probably one person with a divided history. Ask for a merge.",
     "identity.uid_two_patients": "One identifier stands under two patients. Whatever is filed by it is mixed up: stop using both until it is settled.",
     "identity.uid_two_studies": "One series or object identifier stands in two studies of a patient: copied into another study, or given twice. Archives "
@@ -122,15 +124,19 @@ def _record(instance: Instance, key: bytes) -> PatientRecord:
     return PatientRecord(
         str(get("StudyInstanceUID", "")),
         str(get("StudyDate", "")).replace(".", "") if day is not None else "",
-        identity.keyed_hash(key, number) if number and not identity.stands_in(number) else "",
-        identity.keyed_hash(key, name, known_birth) if name and known_birth and not identity.stands_in(name) else "",
-        identity.keyed_hash(key, name) if name and not identity.stands_in(name) else "",
+        identity.keyed_hash(key, number) if _somebody(number) else "",
+        identity.keyed_hash(key, name, known_birth) if known_birth and _somebody(name) else "",
+        identity.keyed_hash(key, name) if _somebody(name) else "",
         identity.keyed_hash(key, known_birth) if known_birth else "",
         str(get("PatientSex", "")) if get("PatientSex") in ("M", "F", "O") else "",
         float(weight) if isinstance(weight, (int, float)) and weight > 0 else None,
         float(size) if isinstance(size, (int, float)) and size > 0 else None,
         (day - born) / 365.25 >= 18 if born is not None and day is not None and born <= day else None,
     )
+
+
+def _somebody(text: str) -> bool:
+    return bool(text) and not identity.stands_in(text) and not identity.names_phantom(text)
 
 
 def _without_poorer(records: list[PatientRecord]) -> list[PatientRecord]:

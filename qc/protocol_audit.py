@@ -17,8 +17,10 @@ from qc.results import Finding, Status, Subject
 CODES = {
     "protocol.deviates": "The series was not acquired as its protocol says. Measurements that depend on these parameters cannot be compared with "
     "earlier ones; ask why it was changed, or learn the protocol anew if it was on purpose.",
-    "protocol.images": "Fewer images than this protocol gives. The scan was stopped, or images are still on the way.",
-    "protocol.vertical": "Series of one study that must fit together (a field map and the images it corrects) were acquired differently.",
+    "protocol.images": "Fewer images than this protocol gives. The scan was stopped, or images are still on the way: compare with the "
+    "scanner's own count.",
+    "protocol.vertical": "Series of one study that must fit together (a field map and the images it corrects) were acquired differently. Do "
+    "not combine them before somebody has looked at the parameters in the table.",
     "protocol.software_changed": "The software of the scanner changed. Compare phantom measurements before and after; trends restart here.",
     "protocol.clock_ahead": "The scanner's clock is ahead: images arrived before they were made. Set the clock; until then times and uptake times are wrong.",
     "protocol.clock_changed": "The scanner's clock was moved, against the time of arrival. Days before and after do not compare to the minute.",

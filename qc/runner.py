@@ -366,7 +366,11 @@ def _not_evaluable(spec: CheckSpec, subject: Subject, error: NotEvaluable, resul
     if owed:
         return [metric.missing(error.reason, subject, message=error.message, **error.facts) for metric in owed]
     details = {"reason": error.reason, **error.facts}
-    return [Finding("check.not_evaluable", Status.NOT_EVALUABLE, f"{spec.title}: {error.message}", subject, details)]
+    text = f"{spec.title}: {error.message}"
+    advice = (
+        "Nothing was found wrong, and nothing was found right: this could not be judged. Look at what the message names, then check again."
+    )
+    return [Finding("check.not_evaluable", Status.NOT_EVALUABLE, text, subject, details, advice)]
 
 
 def _broken(name: str, subject: Subject, error: BaseException) -> Finding:

@@ -25,7 +25,8 @@ CODES = {
     "slices.duplicate": "The same position stands more than once with nothing to tell the images apart. Usually sent twice; keep one.",
     "slices.multi_zone": "The series was planned with different slice distances in different regions. Nothing is missing.",
     "slices.not_aligned": "The slices do not lie on a straight line: the patient or the table moved, or images of different scans were mixed.",
-    "series.mixed_orientation": "Slices of different orientation stand in one series. Viewers and converters may order them wrongly.",
+    "series.mixed_orientation": "Slices of different orientation stand in one series. Viewers and converters may order them wrongly: send "
+    "each orientation as its own series.",
     "series.embedded_localizer": "A scout lies in the series of the slices. Viewers and converters may take it for a slice: send it as its own series.",
     "series.overlapping_beds": "The scan was made in parts that overlap. Nothing is missing; slices of the overlap stand twice.",
     "series.mixed_content": "A few images of another kind stand in the series, not enough for a volume of their own. Nothing is missing.",
@@ -33,8 +34,10 @@ CODES = {
     "series.not_a_volume": "All images lie at one position (bolus tracking, repeated scan). Nothing is missing.",
     "series.too_few": "Two slices give one distance, so a gap cannot be told. Nothing is wrong by itself.",
     "stack.incomplete": "Images of a repeated scan (time points, echoes, b-values) are missing inside the series. Send it again.",
-    "stack.last_volume_incomplete": "The scan was stopped during its last repetition. The finished repetitions are complete.",
-    "geometry.no_position": "Slice positions are missing or unusable in the header, so order and gaps cannot be told.",
+    "stack.last_volume_incomplete": "The scan was stopped during its last repetition. The finished repetitions are complete; leave the last "
+    "one out of what is computed over time, and ask the scanner if the scan was not stopped on purpose.",
+    "geometry.no_position": "Slice positions are missing or unusable in the header, so order and gaps cannot be told. Ask for the series "
+    "again; if it comes so from the scanner, tell the vendor.",
 }
 
 MOST_NAMED = 20  # images spelt out in the details of one finding
