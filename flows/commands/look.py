@@ -230,8 +230,9 @@ def _options(config: Path | None, criteria: list[str] | None, values: dict[str, 
         from flows import settings  # not at the top: 0.3 s that most calls do not need
 
         if settings.given(config):
-            checks = settings.load(config).checks
-            values |= {"criteria": checks.criteria, "max_volume_mb": checks.max_volume_mb}
+            chosen = settings.load(config)
+            checks = chosen.checks
+            values |= {"criteria": checks.criteria, "max_volume_mb": checks.max_volume_mb, "parameters": settings.parameters(chosen)}
     if criteria:
         values["criteria"] = tuple(criteria)
     return Options(**values)

@@ -5,7 +5,9 @@
               study (one row a revision) ── work ── attempt     what is to be done, and who does it
                 ├── series ── device          what came in
                 ├── finding, measurement ── evidence            what was found
-                └── checkrun, skipped         what was looked at, what could not be
+                ├── checkrun, skipped         what was looked at, what could not be
+                └── patient_record, acquisition    hashes to compare with other studies; how each series was acquired
+              announced                       how much a source says a study is
               report_written                  which day's report was written when
               by_hand                         what people set by hand in phantom tests
               outbox                          the messages that tell people of problems
@@ -34,6 +36,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     text,
 )
 
@@ -90,6 +93,18 @@ instance = Table(
     Column("changed_at", Utc, nullable=False),
     UniqueConstraint("source_id", "path"),
     Index(None, "study_uid"),
+    Index(None, "series_uid"),
+    Index(None, "sop_uid"),
+)
+
+announced = Table(
+    "announced",
+    metadata,
+    Column("study_uid", String, primary_key=True),
+    Column("source_id", Id, ForeignKey("source.id"), primary_key=True),
+    Column("content", Json, nullable=False),  # fields of qc.expected.Announced
+    Column("digest", String, nullable=False),
+    Column("at", Utc, nullable=False),
 )
 
 arrival = Table(
@@ -125,6 +140,8 @@ study = Table(
     Index(None, "day"),
     Index(None, "done_at"),
 )
+
+CURRENT = and_(study.c.done_at.is_not(None), study.c.superseded_at.is_(None))  # checked, and nothing newer is
 
 work = Table(
     "work",
@@ -274,6 +291,41 @@ checkrun = Table(
     Column("series_uid", String),
     Column("status", String, nullable=False),
     Column("seconds", Double, nullable=False),
+)
+
+patient_record = Table(
+    "patient_record",
+    metadata,
+    id_column(),
+    of("study", index=True),
+    Column("study_uid", String, nullable=False, index=True),
+    Column("study_day", String, nullable=False),  # YYYYMMDD as the header has it, or empty
+    Column("id_hash", String, nullable=False, index=True),  # keyed hashes, empty where unknown (qc.history)
+    Column("person_hash", String, nullable=False, index=True),
+    Column("name_hash", String, nullable=False),
+    Column("birth_hash", String, nullable=False),
+    Column("sex", String, nullable=False),
+    Column("weight_kg", Double),
+    Column("size_m", Double),
+    Column("adult", Boolean),
+)
+
+acquisition = Table(
+    "acquisition",  # one echo of a series: qc.protocol.Row
+    metadata,
+    id_column(),
+    of("study", index=True),
+    Column("series_uid", String, nullable=False),
+    Column("scanner", String, nullable=False),
+    Column("protocol", String, nullable=False),
+    Column("echo", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("acquired", String, nullable=False),  # YYYYMMDDHHMMSS by the scanner's clock
+    Column("received_at", Utc),
+    Column("software", String, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("params", Json, nullable=False),  # keyword -> value
+    Index(None, "scanner", "acquired"),
 )
 
 skipped = Table(
