@@ -283,6 +283,10 @@ class Store:
         """Return when series were acquired by their scanner's clock, and when they came by ours."""
         return self._read(lambda connection: acquisitions.arrivals(connection, self.zone, since))
 
+    def written_days(self) -> list[date]:
+        """Return the days that have a report, oldest first."""
+        return self._read(days.written)
+
     def evidence(self, ids: Iterable[int]) -> dict[int, Evidence]:
         """Return pictures and curves by id, as `qc.results` has them."""
         return self._read(lambda connection: lookup.evidence(connection, ids))
