@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from flows.sections import Alerts, Checks, Data, Database, Inbox, Run, Section, Site
+from flows.sections import Alerts, Checks, Data, Database, Inbox, Run, Section, Site, Web
 from qc.errors import ConfigurationError
 
 FILE = "pacsqc.toml"
@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     checks: Checks = Checks()
     run: Run = Run()
     alerts: Alerts = Alerts()
+    web: Web = Web()
 
     @classmethod
     def settings_customise_sources(
