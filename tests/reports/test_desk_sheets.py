@@ -107,7 +107,8 @@ def test_a_repeated_entry_supersedes_with_a_reason_and_both_stay(made):
     assert "superseded" in client.get(f"/study/{old.study}").text
     text = client.get(f"/sheets/{sheet}").text
     assert "repeated: decimal point forgotten" in text
-    assert [entry.what for entry in store.audit() if not entry.what.startswith(("session", "person", "sheet.define"))] == [
+    done = [entry.what for entry in store.audit() if not entry.what.startswith(("session", "person", "sheet.define"))]
+    assert done == [
         "sheet.enter",
         "sheet.supersede",
         "scan.replace",
