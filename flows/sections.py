@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from datetime import date
 from pathlib import Path
@@ -152,6 +153,24 @@ class Alerts(Section):
         "e.g. mailtos://USER:PASSWORD@HOST?to=QA@HOST, ntfys://HOST/TOPIC, jsons://HOST/PATH",
         secret=True,
     )
+    urls_fail: SecretStr = _key(
+        SecretStr(""), "Who else is told of problems whose status is fail, e.g. by SMS. Empty: nobody.", "as alerts.urls", secret=True
+    )
+    urls_error: SecretStr = _key(
+        SecretStr(""), "Who else is told of software errors, e.g. whoever maintains pacsqc. Empty: nobody.", "as alerts.urls", secret=True
+    )
+    urls_warn: SecretStr = _key(
+        SecretStr(""), "Who else is told of warnings, drifting charts among them. Empty: nobody.", "as alerts.urls", secret=True
+    )
+    quiet_hours: str = _key(
+        "", "Hours of the night in which messages wait, by the clock of the site. Empty: none.", "empty or e.g. 22:00-06:30"
+    )
+    quiet_days: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        (), "Days on which messages wait from midnight to midnight.", "of mon, tue, wed, thu, fri, sat, sun"
+    )
+    quiet_breaks: Literal["", "fail", "error", "warn"] = _key(
+        "fail", "The mildest status that is sent in quiet hours all the same. Empty: none is.", "empty, fail, error or warn"
+    )
     link: str = _key(
         "",
         "Address under which the folder of reports is opened in the house; alerts link to the report there. Empty: no link.",
@@ -164,7 +183,21 @@ class Alerts(Section):
         "fail, error or warn",
     )
 
-    @field_validator("urls")
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        if value and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d-([01]?\d|2[0-3]):[0-5]\d", value.replace(" ", "")):
+            raise ValueError("no hours")
+        return value
+
+    @field_validator("quiet_days")
+    @classmethod
+    def _days(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if set(value) - {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}:
+            raise ValueError("no day of the week")
+        return value
+
+    @field_validator("urls", "urls_fail", "urls_error", "urls_warn")
     @classmethod
     def _addresses(cls, value: SecretStr) -> SecretStr:
         if any("://" not in one for one in value.get_secret_value().split()):

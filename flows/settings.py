@@ -75,8 +75,14 @@ class Settings(BaseSettings):
         return self.database.url.get_secret_value() or f"sqlite:///{(self.data.folder / 'results.sqlite').absolute()}"
 
     @property
+    def alert_routes(self) -> dict[str, tuple[str, ...]]:
+        """Who is told of what: targets by status, those under the empty name of everything. Empty: nobody is told."""
+        found = {"": self.alerts.urls, "fail": self.alerts.urls_fail, "error": self.alerts.urls_error, "warn": self.alerts.urls_warn}
+        return {name: urls for name, one in found.items() if (urls := tuple(one.get_secret_value().split()))}
+
+    @property
     def alert_urls(self) -> tuple[str, ...]:
-        return tuple(self.alerts.urls.get_secret_value().split())
+        return tuple(dict.fromkeys(url for some in self.alert_routes.values() for url in some))
 
 
 SECTIONS: dict[str, type[Section]] = {name: field.annotation for name, field in Settings.model_fields.items()}  # type: ignore[misc]

@@ -209,6 +209,15 @@ def trend_points(store: Store, ids: Sequence[int], first: date | None = None, la
     return frame
 
 
+def limits_of(store: Store, measurement_ids: Sequence[Any]) -> dict[int, dict[str, float | None]]:
+    """Return the limits that judged measurements, by measurement; those without limits are not among them."""
+    ids = [int(one) for one in measurement_ids if one is not None and one == one]
+    m = t.measurement
+    with store.reading() as connection:
+        rows = [row for some in batches(ids, BATCH) for row in connection.execute(sa.select(m.c.id, m.c.limits).where(m.c.id.in_(some)))]
+    return {row.id: row.limits for row in rows if row.limits}
+
+
 def charts_of_merged(connection: Connection) -> dict[int, int]:
     """Return the number of the row that holds a chart, for charts of merged devices."""
     keys = [t.chart.c[key] for key in ("class", "metric", "region", "method", "coil", "protocol", "unit")]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands import Csv, DataFolder, Json, check_forms, group, print_rows, refuse
-from flows.voice import errors_in_words
+from flows.commands import Csv, DataFolder, Json, check_forms, group, print_rows, refuse, store_of
 from qc.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -21,17 +18,6 @@ app = group(
 
 Which = Annotated[str, typer.Argument(metavar="DEVICE", help="Number or name of the device, as `pacsqc device list` shows them.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the log of changes.")]
-
-
-@contextmanager
-def _store(context: typer.Context, data: DataFolder) -> Iterator[Store]:
-    """Give the database of the settings; what is wrong is told in words."""
-    from flows import daily, outcome, settings
-
-    with errors_in_words(), settings.overridden(context.obj, data_folder=data) as chosen:
-        outcome.check_data_folder(chosen)
-        with daily.open_for(chosen) as store:
-            yield store
 
 
 def _find(store: Store, which: str) -> Device:
@@ -70,7 +56,7 @@ def list_(
       pacsqc device list
       pacsqc device list --csv > devices.csv
     """
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         refuse(check_forms(as_json, as_csv))
         rows = [_row(device) for device in store.devices() if every or device.merged_into is None]
     print_rows(rows, as_json, as_csv, _listing(rows))
@@ -125,7 +111,7 @@ def rename(
     """
     from flows.who import login
 
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         found = _find(store, device)
         store.rename_device(found.id, alias, login(), reason)
         typer.echo(f"Device {found.id} is now called {' '.join(alias.split())} (was {found.alias}).")
@@ -151,7 +137,7 @@ def merge(
     """
     from flows.who import login
 
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         refuse(["name the device that stays (--into), or --undo"] if undo == bool(into) else [])
         one, other = _find(store, device), _find(store, into) if into else None
         store.merge_devices(one.id, other.id if other else None, login(), reason)
@@ -182,7 +168,7 @@ def criteria(
 
     from flows.who import login
 
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         refuse(["name criteria sets, or --site, not both"] if site == bool(sets) else [])
         # a file is looked for from wherever the next run is started: keep where it is
         names = tuple(str(Path(name).absolute()) if name.endswith(".toml") else name for name in sets or ())
@@ -205,7 +191,7 @@ def review(
     """
     from flows.who import login
 
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         for found in [_find(store, name) for name in device]:
             store.review_device(found.id, login())
             typer.echo(f"{found.alias} ({found.id}): reviewed.")

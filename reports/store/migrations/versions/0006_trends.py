@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("method", sa.String(), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
         sa.Column("studies", sa.Integer(), nullable=False),
+        sa.Column("bad_studies", sa.Integer(), nullable=False),
         sa.Column("mean", sa.Double(), nullable=True),
         sa.Column("low", sa.Double(), nullable=True),
         sa.Column("high", sa.Double(), nullable=True),
@@ -218,6 +219,8 @@ def upgrade() -> None:
     op.add_column("series", sa.Column("coil", sa.String(), server_default="", nullable=False))
     op.add_column("series", sa.Column("protocol", sa.String(), server_default="", nullable=False))
     op.add_column("series", sa.Column("facts", JSON, server_default=sa.text("'{}'"), nullable=False))
+    op.drop_index(op.f("ix_alert_outbox_id"), table_name="alert")
+    op.drop_table("alert")
     # what the older version told of is not told again
     op.execute("INSERT INTO alert_day (day, looked_at) SELECT day, MAX(written_at) FROM report_written GROUP BY day")
 
