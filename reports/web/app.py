@@ -16,15 +16,15 @@ from reports.web.access import NotAllowed, NotSignedIn
 from reports.web.config import Config
 from reports.web.desk import STATIC, Desk, desk_of
 from reports.web.guard import Guard
-from reports.web.pages import aside, audit, day, device, phantoms, protocols, settings, sheets, study
+from reports.web.pages import alerts, aside, audit, day, device, phantoms, protocols, settings, sheets, study
 
 if TYPE_CHECKING:
     from reports.store import Store
 
 API = "/api/"
-_PARTS = [one.router for one in (doors, day, study, actions, device, decide, phantoms, protocols, sheets, aside, audit, settings, api)] + [
-    api.watched
-]
+_PARTS = [
+    one.router for one in (doors, day, study, actions, device, decide, phantoms, protocols, sheets, alerts, aside, audit, settings, api)
+] + [api.watched]
 
 
 def create_app(store: Store, config: Config | None = None) -> FastAPI:

@@ -68,10 +68,10 @@ class Desk:
         return Titles(declared.checks, {**declared.metrics, **more})
 
     def kept(self, key: Any, marks: Any, make: Callable[[], Any]) -> Any:
-        """Return what was worked out before, as long as `marks` are the same; a few hundred results are kept."""
+        """Return what was worked out before, as long as `marks` are the same; a hundred results are kept."""
         known = self._kept.get(key)
         if known is None or known[0] != marks:
-            if len(self._kept) > 300:
+            if len(self._kept) > 100:
                 self._kept.clear()
             self._kept[key] = known = (marks, make())
         return known[1]

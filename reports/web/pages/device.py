@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 from starlette.exceptions import HTTPException
 
-from reports import control, frames, trends, words
+from reports import chart_figure, frames, trends, words
 from reports.frames import LEVELS
 from reports.problems import Row
 from reports.store import days as told
@@ -41,6 +41,14 @@ CHART_STATES = {
     "no_baseline": ("not_evaluable", "○ no baseline"),
 }
 NOTHING = {name: 0 for name in ("studies", "series", "instances", "fail", "error", "warn")}
+ROLES = {
+    "baseline": "made the baseline",
+    "judged": "judged by the baseline",
+    "waiting": "waits for a baseline",
+    "left_out": "left out of baselines",
+    "replaced": "replaced by a repeated scan",
+    "in_service": "measured while out of service",
+}
 SERVICED = ("service", "repair", "upgrade", "calibration", "moved", "phantom")
 
 
@@ -109,10 +117,8 @@ def chart_page(request: Request, me: Asking, number: int, chart: int, problem: s
     desk = desk_of(request)
     with desk.store.reading() as connection:
         device = one_device(connection, number)
-    found = trends.read(desk.store, device_id=device.id, chart_id=chart)
-    if not found:
-        raise HTTPException(404, "This device has no such chart, or no value on it.")
-    trend = found[0]
+        marks = (_points_mark(connection, chart), _decisions(connection))
+    trend, drawing = desk.kept(("chart", device.id, chart), marks, lambda: _drawn(desk, device.id, chart))
     with desk.store.reading() as connection:
         limits = _limits(connection, trend)
         history = _decided(connection, trend)
@@ -121,8 +127,8 @@ def chart_page(request: Request, me: Asking, number: int, chart: int, problem: s
     signals = [(one, trend.points["day"].iloc[one.start], trend.points["day"].iloc[one.end]) for s in trend.segments for one in s.signals]
     return desk.page(
         request, "chart.html", me, status, device=device, trend=trend, titles=desk.titles, problem=problem, newest=newest, history=history,
-        drawing=control.figure(trend, _link, levels), limits={**dict.fromkeys(LEVELS), **limits}, levels=levels, signals=signals[::-1][:40],
-        proposal=trends.propose(trend), states=CHART_STATES, roles=control.ROLES, kinds=decisions.EVENTS,
+        drawing=drawing, limits={**dict.fromkeys(LEVELS), **limits}, levels=levels, signals=signals[::-1][:40],
+        proposal=trends.propose(trend), states=CHART_STATES, roles=ROLES, kinds=decisions.EVENTS,
     )  # fmt: skip
 
 
@@ -158,8 +164,26 @@ def service_state(events: Sequence[Any]) -> str:
 # -- reading ----------------------------------------------------------------------------------------------------
 
 
-def _link(row: Any) -> str:
-    return f"/study/uid/{row.study_uid}"
+def _link(row: Mapping[str, Any]) -> str:
+    return f"/study/uid/{row['study_uid']}"
+
+
+def _drawn(desk: Desk, device_id: int, chart: int) -> tuple[Trend, Any]:
+    """Return a chart and its drawing."""
+    found = trends.read(desk.store, device_id=device_id, chart_id=chart)
+    if not found:
+        raise HTTPException(404, "This device has no such chart, or no value on it.")
+    trend = found[0]
+    title = desk.titles.metric(trend.chart.metric) + (f", {trend.chart.region}" if trend.chart.region else "")
+    return trend, chart_figure.control_chart(trend, title, _link)
+
+
+def _points_mark(connection: Connection, chart: int) -> Any:
+    """Return what changes when a value comes to a chart or one of those merged with it."""
+    p = t.trend_point
+    ids = [one for one, owner in frames.charts_of_merged(connection).items() if owner == chart] or [chart]
+    chosen = sa.select(sa.func.count(), sa.func.max(p.c.id), sa.func.max(p.c.day)).where(p.c.chart_id.in_(ids))
+    return tuple(connection.execute(chosen).one())
 
 
 def service_log(connection: Connection, device_id: int | None) -> list[Row]:
