@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Run, Section, Site
+from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Run, Section, Site, Web
 from qc.errors import ConfigurationError
 
 FILE = "pacsqc.toml"
@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     phantoms: Phantoms = Phantoms()
     run: Run = Run()
     alerts: Alerts = Alerts()
+    web: Web = Web()
 
     @classmethod
     def settings_customise_sources(

@@ -207,6 +207,7 @@ REASONS = {
     "no_spectrum": "There is no noise spectrum to weigh the object by.",
     "origin_uncertain": "Where the parts of the phantom lie could not be told.",
     "pose_not_found": "How the phantom lies could not be told.",
+    "entered_as_text": "Answered in words, not by a number.",
     "no_baseline": "There is no baseline yet to compare with.",
 }
 

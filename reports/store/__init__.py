@@ -385,6 +385,17 @@ class Store:
         """Return the id of the first row of the audit log that was changed behind its back; None where all are whole."""
         return self._read(audit.first_broken)
 
+    def audit_digest(self, number: int | None = None) -> str:
+        """Return the digest of a row of the audit log (None: of the newest), empty where there is none.
+
+        Who notes it elsewhere can tell later that nothing up to it was cut off or written anew.
+        """
+        return self._read(lambda connection: audit.digest_of(connection, number))
+
+    def first_paths(self, study_uid: str) -> list[str]:
+        """Return where the source finds one file of each series of a study."""
+        return self._read(lambda connection: lookup.first_paths(connection, study_uid))
+
     def _read(self, function: Callable[[Connection], T]) -> T:
         with self.reading() as connection:
             return function(connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 Names = Callable[[str], list[tuple[str, str]]]  # hash of a patient -> (name, patient ID) as the headers spell them
@@ -31,6 +31,8 @@ class Config:
         Whether /metrics answers without a token.
     first_secret
         Opens the page for the first person; only known to whoever started the desk.
+    holidays
+        Days on which no test is asked for.
     settings
         Rows of the settings in effect, secrets masked.
     names, headers
@@ -47,6 +49,7 @@ class Config:
     proxy_role: str = ""
     open_metrics: bool = False
     first_secret: str = ""
+    holidays: frozenset[date] = frozenset()
     settings: Sequence[dict[str, Any]] = field(default_factory=list)
     names: Names | None = None
     headers: Headers | None = None
