@@ -106,7 +106,7 @@ class Ghosts(FrameCheckBase):
             return
         spacing = frame.frame.spacing_mm or (1.0, 1.0)
         parts = bands(values, 0.5 * cut, axis, (self.params.clearance_mm / spacing[0], self.params.clearance_mm / spacing[1]))
-        share = amplitude(values, parts) if parts else None
+        share = amplitude(values, parts, axis) if parts else None
         if share is None or parts is None:
             self.trouble = "too_little_air"
             return

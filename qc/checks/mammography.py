@@ -10,6 +10,7 @@ from pydicom.datadict import tag_for_keyword
 
 from qc.check import Applies, Example, FrameCheckBase, check
 from qc.checks._worst import Worst
+from qc.measure.sense import corners
 from qc.measure.tissue import otsu
 from qc.pixels import FramePixels
 from qc.results import Finding, Metric, Result, Status
@@ -82,6 +83,10 @@ class Mammography(FrameCheckBase):
             values = -values
         cut = otsu(values)
         if not np.isfinite(cut):
+            return
+        told = corners(values)
+        if told is not None and told.inverted:
+            self.trouble = "shown_inverted"  # told by pixels.inverted; nothing measured on a negative would hold
             return
         breast = values > cut
         inside = values[breast]

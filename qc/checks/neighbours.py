@@ -29,7 +29,7 @@ class NeighbourParameters:
     odd_distance
         1 - correlation with its neighbours that it must have at least.
     odd_of_series
-        The same in medians of the series.
+        The same in lower quartiles of all neighbours of the series.
     swapped_gain
         Two slices count as swapped where changing them back leaves less than this share of their distances.
     copy_correlation
@@ -43,7 +43,7 @@ class NeighbourParameters:
     odd_ratio: float = 4.0
     odd_distance: float = 0.02
     odd_of_series: float = 1.5
-    swapped_gain: float = 0.5
+    swapped_gain: float = 0.65
     copy_correlation: float = 0.997
     fewest_slices: int = 7
     most_odd_percent: float = 20.0

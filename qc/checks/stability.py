@@ -135,7 +135,7 @@ class Stability(FrameCheckBase):
         yield DVARS.value(float(np.median(steps)), subject, volumes=times, highest=float(steps.max()), at=int(steps.argmax()) + 2)
         yield DRIFT.value(change, subject, volumes=times)
         yield SPIKES.value(100.0 * len(leaps) / (times * len(slices)), subject, images=len(leaps))
-        alike = likeness_to_median(whole)
+        alike = likeness_to_median(whole, number)
         yield LIKENESS.value(float(alike.min()), subject, at=int(alike.argmin()) + 1)
         if alike.min() < self.params.least_likeness:
             yield self._motion(alike)

@@ -72,7 +72,7 @@ def _one_pass(files: Anything, index: int) -> bool:
     return int(files[index].get("NumberOfFrames") or 1) == 1
 
 
-@fault("mr.ghosts", "warn", lambda files: bool(_phased(files)), words=("ghost", "motion", "moved", "displaced copy", "smear"))
+@fault("mr.ghosts", "warn", lambda files: bool(_phased(files)), words=("ghost", "motion", "smear"))
 def ghosted(files: Files, rng: Generator) -> Files:
     """The patient moved: every image of an MR series has a ghost of a sixth of the signal along the phase-encoding direction."""
     shift = float(rng.uniform(0.4, 0.6))
@@ -87,7 +87,7 @@ def ghosted(files: Files, rng: Generator) -> Files:
     "pixels.herringbone",
     "warn",
     lambda files: bool(_grey(files, ("MR",))),
-    words=("herringbone", "spike", "wave", "corduroy", "diagonal line", "stripe"),
+    words=("herringbone", "corduroy", "diagonal"),
 )
 def herringbone(files: Files, rng: Generator) -> Files:
     """A spark in the scan room: one image is overlaid with a wave at an angle."""
@@ -258,7 +258,7 @@ def _indexed(files: Anything) -> list[int]:
     ]
 
 
-@fault("mr.wrapped", "warn", lambda files: bool(_heads(files)), words=("wrap", "fold", "aliasing", "field of view"))
+@fault("mr.wrapped", "warn", lambda files: bool(_heads(files)), words=("wrap", "fold", "aliasing", "field of view"), also=("mr.ghosts",))
 def wrapped(files: Files, rng: Generator) -> Files:
     """The field of view was too small: a fifth of every image of a head is folded over along the phase-encoding direction."""
     for index in _heads(files):
