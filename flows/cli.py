@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import alerts, devices, look, passes, simulated, who
+from flows.commands import alerts, devices, look, passes, protocols, simulated, who
 from flows.voice import set_up
 
 # set before numpy is loaded: our matrices are small, and threads that wait for each other cost a busy machine seconds
@@ -54,6 +54,7 @@ app.command(short_help="List the checks, or explain one in full.")(look.checks)
 app.command(short_help="One daily pass: inbox, checks, report, alerts.")(passes.run)
 app.command(short_help="Write the report of a day again.")(passes.report)
 app.add_typer(devices.app, name="device", short_help="Devices: list, rename, merge, choose their limits.")
+app.add_typer(protocols.app, name="protocol", short_help="Protocols: learn them, show them, hold series against them.")
 app.add_typer(alerts.app, name="alert", short_help="Alerts: try them, send what waits, list.")
 app.command(short_help="Show whose hash it is; each use is logged.")(who.who)
 app.command(short_help="Print the settings in effect.")(look.settings)

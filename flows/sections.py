@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
+from qc.criteria import DEFAULT as CRITERIA
+
 
 def _key(default: Any, sentence: str, allowed: str, unit: str = "", *, secret: bool = False, **limits: Any) -> Any:
     """Declare a key; a secret is taken from the environment only."""
@@ -106,14 +108,31 @@ class Checks(Section):
     """How images are checked."""
 
     criteria: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
-        ("acr-mri-2022",),
+        CRITERIA,
         "Criteria sets, asked in this order; the first that knows a limit gives it.",
         "names of built-in sets or paths of .toml files",
         min_length=1,
     )
+    protocols: Path | None = _key(
+        None,
+        "File with the protocols that series are compared with; `pacsqc protocol learn` writes one. Empty: series are not compared.",
+        "a .toml file",
+        "path",
+    )
+    allowed: Path | None = _key(
+        None,
+        "File with departures from the standard that are let pass, by maker and model, beside the built-in ones. Empty: none.",
+        "a .toml file",
+        "path",
+    )
     max_volume_mb: int = _key(
         1024, "Largest stack that is held in memory at once.", "a whole number from 16 to 1048576", "MB", ge=16, le=1048576
     )
+
+    @field_validator("protocols", "allowed", mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        return value or None
 
 
 class Run(Section):

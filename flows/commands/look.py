@@ -107,6 +107,9 @@ def phantom(
     again: Annotated[bool, typer.Option("--again", help="Automatic runs of this scanner use what is set here, too.")] = False,
     data: DataFolder = None,
     verbose: Verbose = False,
+    report_folder: Annotated[
+        Path | None, typer.Option("--report", metavar="FOLDER", help="Write a report of each visit there: a page, and a PDF to file.")
+    ] = None,
 ) -> None:
     """Measure phantoms: only the phantom tests, each on the series in which its phantom is recognised.
 
@@ -124,6 +127,7 @@ def phantom(
       pacsqc phantom acr/ --as acr_mri_large       it is one, also if it does not look so
       pacsqc phantom acr/ --criteria acr-mri-2018  judge by other limits
       pacsqc phantom acr/ --csv >> results.csv     for a spreadsheet
+      pacsqc phantom acr/ --report reports/        with a page and a PDF to be signed and filed
       pacsqc phantom acr/ --set acr_mri.thickness.roll_deg=1.2 --reason "slot read by eye"
       pacsqc phantom acr/ --set acr_mri.piu.slice_number=6 --reason "bubble in 7" --again
 
@@ -146,12 +150,30 @@ def phantom(
             report = _run(_options(context.obj, criteria, values), paths)
     studies, others = explain.phantoms_of(report)
     names = ", ".join(explain.phantom_names(tests))
+    if report_folder and studies:
+        with errors_in_words():
+            _write_reports(context.obj, report, report_folder)
     complaint = f"no phantom was recognised; if there is one, name it by --as: {names}" if report.given and not studies else ""
     if not (as_json or as_csv):  # what nobody looked at is not listed, lest it look as if nothing were wrong with it
         report = dataclasses.replace(report, studies=studies)
         if studies and others:
             typer.echo(f"pacsqc: {others} series without a recognised phantom were left out", err=True)
     _show(report, paths, as_json=as_json, as_csv=as_csv, strict=strict, verbose=verbose, complaint=complaint)
+
+
+def _write_reports(config: Path | None, report: Report, folder: Path) -> None:
+    """Write the reports of the visits and say where they are."""
+    from flows import settings
+    from reports import phantom as reports
+    from reports import phantom_sources
+
+    site = settings.load(config).site
+    try:
+        for run in phantom_sources.from_report(report, timezone=site.timezone, site=site.name):
+            written = reports.write(run, folder)
+            typer.echo(f"pacsqc: report: {written.page}, {written.pdf.name}", err=True)
+    except OSError as error:
+        raise ConfigurationError(f"nothing can be written to the report folder {str(folder)!r}: {error.strerror or error}") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,8 +230,9 @@ def _options(config: Path | None, criteria: list[str] | None, values: dict[str, 
         from flows import settings  # not at the top: 0.3 s that most calls do not need
 
         if settings.given(config):
-            checks = settings.load(config).checks
-            values |= {"criteria": checks.criteria, "max_volume_mb": checks.max_volume_mb}
+            chosen = settings.load(config)
+            checks = chosen.checks
+            values |= {"criteria": checks.criteria, "max_volume_mb": checks.max_volume_mb, "parameters": settings.parameters(chosen)}
     if criteria:
         values["criteria"] = tuple(criteria)
     return Options(**values)

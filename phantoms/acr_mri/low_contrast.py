@@ -74,6 +74,7 @@ def spokes(series: Series, pixels: PixelAccess, params: SpokesParameters) -> Ite
     """
     for located in locate(series, pixels):
         total, whole, turn = 0, True, _turn(located, params)
+        scored: list[Measurement] = []
         for number in SLICES:
             region = located.named(f"slice{number}")
 
@@ -83,11 +84,14 @@ def spokes(series: Series, pixels: PixelAccess, params: SpokesParameters) -> Ite
             for measured in attempted(SPOKES, series.subject(), region, one, **params.recorded()):
                 whole &= measured.value is not None
                 total += int(measured.value or 0)
+                scored.append(measured)
                 yield measured
         region = located.named("total")
         if whole:
             facts = {"threshold": params.threshold, "turn_deg": turn, "contrast": contrast(located)}
-            yield SPOKES.value(total, series.subject(), region, **facts, **params.recorded())
+            fewest = sorted(scored, key=lambda one: one.value or 0)[:2]  # where the total was lost is what a reader wants to see
+            drawn = tuple(shown for one in fewest for shown in one.evidence)
+            yield SPOKES.value(total, series.subject(), region, evidence=drawn, **facts, **params.recorded())
         else:
             yield SPOKES.missing("slice_missing", series.subject(), region, message="not all of slices 8 to 11 could be scored")
 

@@ -190,7 +190,7 @@ def _spectrum(area: Area, subject: Subject, common: dict[str, Any]) -> Iterator[
     curve = nps_curve(found)
     peak = found.peak_frequency
     if peak is None:
-        yield NPS_PEAK.missing("nothing_stands_out", subject, "center", **details)
+        yield NPS_PEAK.missing("no_peak", subject, "center", **details)
     else:
         yield NPS_PEAK.value(peak, subject, "center", **details)
     spread = found.mean_frequency / np.sqrt(max(found.regions, 1) * len(found.radial))

@@ -20,8 +20,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from qc import protocol
+from qc.expected import Announced
+from qc.protocol_audit import Arrival
 from qc.results import Evidence
-from reports.store import audit, by_hand, days, ledger, lookup, people, results
+from reports.store import acquisitions, announced, audit, by_hand, days, ledger, lookup, people, results
 from reports.store import schema as t
 from reports.store.audit import Entry
 from reports.store.by_hand import ByHand
@@ -183,7 +186,11 @@ class Store:
             return ledger.renew(connection, work_id, owner, lease_s)
 
     def complete(self, work_id: int, owner: str, report: Report, hash_key: bytes) -> bool:
-        """Write the results and end the work, in one transaction; False, and nothing written, where it is no longer the owner's."""
+        """Write the results and end the work, in one transaction; False, and nothing written, where it is no longer the owner's.
+
+        What only the database can find (against the source's count, earlier studies of the patient, other series of the scanner) is
+        added to the findings of the report.
+        """
         places = self.places
         prepared = results.prepare(report, hash_key, places)  # pictures are encoded before the database is held up
         with self.writing() as connection:
@@ -191,8 +198,22 @@ class Store:
             row = ledger.finish(connection, work_id, owner, at)
             if row is None:
                 return False
+            found = results.only_here(connection, row, prepared, self.zone)
+            prepared.add(found, Cleaner())
             results.write(connection, row, prepared, at, self.zone, places)
+        report.findings += found
         return True
+
+    def announce(self, source: str, study_uid: str, told: Announced) -> bool:
+        """Note how much a source says a study is; a study that is here already is checked again where that is news.
+
+        Returns
+        -------
+        bool
+            Whether it was news.
+        """
+        with self.writing() as connection:
+            return announced.note(connection, source, study_uid, told)
 
     def give_back(self, work_id: int, owner: str, kind: str, message: str, delay_s: float = 0.0) -> None:
         """Return work that could not be done for the moment; after three attempts it is set aside with an error finding.
@@ -253,6 +274,14 @@ class Store:
     def stale_days(self) -> list[date]:
         """Return the days whose report is missing or no longer tells all, also where files were only set aside since."""
         return self._read(lambda connection: days.stale(connection, self.zone))
+
+    def acquisitions(self, site: str = "", since: date | None = None) -> list[protocol.Row]:
+        """Return how series were acquired, oldest first: what protocols are learned from. `site` is put into their keys."""
+        return self._read(lambda connection: acquisitions.rows(connection, site, since))
+
+    def arrivals(self, since: date | None = None) -> list[Arrival]:
+        """Return when series were acquired by their scanner's clock, and when they came by ours."""
+        return self._read(lambda connection: acquisitions.arrivals(connection, self.zone, since))
 
     def evidence(self, ids: Iterable[int]) -> dict[int, Evidence]:
         """Return pictures and curves by id, as `qc.results` has them."""
