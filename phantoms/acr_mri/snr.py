@@ -25,6 +25,7 @@ from qc.study import Series
 
 SNR = Metric("acr_mri.snr", "1", "Signal-to-noise ratio, slice 7", "higher", "NEMA MS 1 method 4; smoothed-image subtraction (McCann 2013)")
 
+RAYLEIGH_SPREAD = 1.06  # the SD of Rayleigh noise scatters more than that of Gaussian noise: sqrt((kurtosis - 1) / 2), kurtosis 3.245
 SHARE = 0.75  # of the area of the section (NEMA MS 1)
 
 
@@ -104,7 +105,8 @@ def _background(series: Series, located: Located, region: str, params: SnrParame
             f"the air is not the noise of {params.coils} channel(s): mean / SD {found.ratio:.2f}, {100 * found.zeros:.1f} % zeros",
             **facts,
         )
-    return _value(series, located, number, region, params, found.sigma, noise.relative_uncertainty(len(values)), **facts)
+    relative = noise.relative_uncertainty(len(values)) * (RAYLEIGH_SPREAD if params.coils == 1 else 1.0)
+    return _value(series, located, number, region, params, found.sigma, relative, **facts)
 
 
 def _smoothing(series: Series, located: Located, region: str, params: SnrParameters) -> Measurement:

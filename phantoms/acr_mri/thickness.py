@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phantoms.acr_mri.byhand import SetByHand, attempted
+from phantoms.acr_mri.closeup import closeup
 from phantoms.acr_mri.locate import Located, locate
 from phantoms.acr_mri.placement import noise_square, placement, slot
 from qc.check import Applies, Example, check
@@ -16,9 +17,8 @@ from qc.errors import Unmeasurable
 from qc.measure.profile import Placement, Plateau, ground_signal, plateau
 from qc.measure.ramp_pair import RampPair, ramp_pair
 from qc.measure.roi import Floats
-from qc.picture import picture
 from qc.pixels import PixelAccess
-from qc.results import CurveEvidence, Evidence, Measurement, Metric, Result, Shape
+from qc.results import CurveEvidence, Evidence, Measurement, Metric, Result
 from qc.study import Series
 
 SOURCE = "ACR Large and Medium Phantom Test Guidance 10/19/2022, slice thickness accuracy"
@@ -196,14 +196,16 @@ def _shown(
     located: Located, number: int, place: Placement, middle: float, x: Floats, profiles: dict[str, Floats], pair: RampPair, value: float
 ) -> tuple[Evidence, ...]:
     ramps = {name: (float(pair.centers[at]), float(pair.lengths[at]), float(pair.heights[at])) for at, name in enumerate(RAMP_MIDDLE_MM)}
+    detail = closeup(located, number, place, (-85.0, middle - 24.0, 85.0, middle + 24.0))
     shapes = []
     for name, (center, length, _) in ramps.items():
-        y = RAMP_MIDDLE_MM[name] + middle
-        ends = tuple(place.point(center + side * length / 2, y) for side in (-1, 1))
-        shapes.append(Shape("line", ends, f"{name} {length:.1f} mm"))
+        start, end = center - length / 2, center + length / 2
+        near, far = (-4.75, -7.0) if name == "upper" else (4.75, 16.0)  # the labels stand outside the slot
+        corners = ((start, middle + near), (start, middle + far), (end, middle + far), (end, middle + near))
+        shapes.append(detail.line(corners, f"{name} {length:.1f} mm"))
     bright = max(height for _, _, height in ramps.values())
     title = f"Slice {number} ({located.frame(number).label}), ramps: thickness {value:.2f} mm"
-    shown = picture(located.slice(number), title, tuple(shapes), located.spacing_mm, window=(0.0, 1.5 * bright))
+    shown = detail.shown(title, shapes, (0.0, 1.5 * bright), "Window set on the ramps, as the ACR guidance asks.")
     curves = {name: (x.tolist(), (np.sqrt(profiles[name]) / height).tolist()) for name, (_, _, height) in ramps.items()}
     ends_mm = {
         f"{name} {word}": center + side * length / 2

@@ -60,6 +60,7 @@ def acr_mri(
     reverse: bool = False,
     localizer: bool = False,
     b0_shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    lcd_contrast: float = 1.0,
     transmit: float | None = None,
     vendor: str = "GE MEDICAL SYSTEMS",
 ) -> Synthetic:
@@ -106,6 +107,8 @@ def acr_mri(
         Put a sagittal localizer in a series of its own in front; it shows the end-to-end length.
     b0_shift_mm
         Distortion by an inhomogeneous field, along the rows of the axial images: see `degrade.off_resonance`.
+    lcd_contrast
+        How many times the true contrast the low-contrast discs have; 0 for none.
     transmit, vendor
         Setting of the transmitter in the private header of GE (steps of 0.1 dB) or SIEMENS (V); None: not there.
     """
@@ -132,7 +135,15 @@ def acr_mri(
 
     def signal(grid: Grid, number: int, **where: float) -> Image:
         water = drawing.draw(
-            phantom, grid, number, thickness=thickness_mm, tilt_deg=tilt_deg, bubble=bubble_mm, grid_style=grid_style, **where
+            phantom,
+            grid,
+            number,
+            thickness=thickness_mm,
+            tilt_deg=tilt_deg,
+            bubble=bubble_mm,
+            grid_style=grid_style,
+            contrast=lcd_contrast,
+            **where,
         )
         shaded = shade(amplitude * water, grid, (shading_per_mm, 0.0))
         if number == 7 and ghost_amplitude:
@@ -178,7 +189,7 @@ def acr_mri(
         "ramp_lengths_mm": (upper, lower),
         "bar_difference_mm": {"slice1": 2.0 * displacement_mm[0], "slice11": 2.0 * displacement_mm[1]},
         "hole_diameters_mm": [diameter for diameter, _ in phantom.hole_arrays],
-        "lcd_contrasts": {f"slice{number}": contrast for number, contrast in drawing.LCD_CONTRASTS.items()},
+        "lcd_contrasts": {f"slice{number}": lcd_contrast * contrast for number, contrast in drawing.LCD_CONTRASTS.items()},
         "slices": 11,
         "echoes": len(echo_times_ms),
         "step_mm": STEP_MM,
