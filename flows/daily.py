@@ -19,7 +19,7 @@ from pathlib import Path
 from flows.apart import ApartError, check_apart, where
 from flows.judges import Runners
 from flows.owner import is_dead, new_owner
-from flows.settings import Settings, site_key
+from flows.settings import Settings, parameters, site_key
 from flows.sources import Source
 from flows.sources.folder import FolderSource
 from flows.tally import Tally
@@ -49,7 +49,8 @@ def source_for(settings: Settings) -> FolderSource:
 
 def options_for(settings: Settings) -> Options:
     """Return how checks are run."""
-    return Options(criteria=settings.checks.criteria, max_volume_mb=settings.checks.max_volume_mb, hash_key=site_key(settings))
+    checks = settings.checks
+    return Options(checks.criteria, site_key(settings), parameters=parameters(settings), max_volume_mb=checks.max_volume_mb)
 
 
 # -- discover -------------------------------------------------------------------------------------------------------
@@ -66,6 +67,8 @@ def discover_once(source: Source, store: Store, quiet_s: float) -> Tally:
     while more:
         found, cursor = source.observe(store.cursor(source.name))
         noted = store.observe(source.name, found.seen)
+        for study_uid, told in found.announced.items():
+            store.announce(source.name, study_uid, told)
         for one in found.skipped:
             store.skip(source.name, one.path, one.reason, one.message)
         store.keep_cursor(source.name, cursor)  # last: what was not noted is seen again

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
+from qc.criteria import DEFAULT as CRITERIA
+
 
 def _key(default: Any, sentence: str, allowed: str, unit: str = "", *, secret: bool = False, **limits: Any) -> Any:
     """Declare a key; a secret is taken from the environment only."""
@@ -87,6 +89,9 @@ class Site(Section):
         "Time zone of images that do not tell their own. Empty: that of this machine.",
         "a name such as Europe/Berlin, UTC, America/New_York",
     )
+    holidays: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        (), "Days on which no test is asked for.", "days like 2026-12-25, separated by commas"
+    )
     key: SecretStr | None = _key(
         None,
         "Secret that turns patient IDs into hashes; who has it can undo them. Not set: made once and kept in the data folder (site.key).",
@@ -104,6 +109,13 @@ class Site(Section):
                 raise ValueError("no such time zone") from error
         return value
 
+    @field_validator("holidays")
+    @classmethod
+    def _holidays(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            date.fromisoformat(one)
+        return value
+
     @field_validator("key")
     @classmethod
     def _long(cls, value: SecretStr | None) -> SecretStr | None:
@@ -116,14 +128,31 @@ class Checks(Section):
     """How images are checked."""
 
     criteria: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
-        ("acr-mri-2022",),
+        CRITERIA,
         "Criteria sets, asked in this order; the first that knows a limit gives it.",
         "names of built-in sets or paths of .toml files",
         min_length=1,
     )
+    protocols: Path | None = _key(
+        None,
+        "File with the protocols that series are compared with; `pacsqc protocol learn` writes one. Empty: series are not compared.",
+        "a .toml file",
+        "path",
+    )
+    allowed: Path | None = _key(
+        None,
+        "File with departures from the standard that are let pass, by maker and model, beside the built-in ones. Empty: none.",
+        "a .toml file",
+        "path",
+    )
     max_volume_mb: int = _key(
         1024, "Largest stack that is held in memory at once.", "a whole number from 16 to 1048576", "MB", ge=16, le=1048576
     )
+
+    @field_validator("protocols", "allowed", mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        return value or None
 
 
 class Phantoms(Section):
@@ -219,3 +248,37 @@ class Alerts(Section):
         if any("://" not in one for one in value.get_secret_value().split()):
             raise ValueError("not an address")
         return value
+
+
+class Web(Section):
+    """The review desk (`pacsqc web`)."""
+
+    host: str = _key(
+        "127.0.0.1", "Address that the desk listens on; the default is this machine alone.", "an address or a host name", min_length=1
+    )
+    port: int = _key(8700, "Port that the desk listens on; 0: any free one.", "a whole number from 0 to 65535", ge=0, le=65535)
+    https: bool = _key(
+        False, "Whether people reach the desk by https (through a reverse proxy); cookies then go over https only.", "true or false"
+    )
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        (), "Names under which people reach the desk; others are refused. Empty: those of this machine if host is, else any.", "host names"
+    )
+    idle_minutes: int = _key(
+        120, "Somebody who does nothing for so long is signed out.", "a whole number from 1 to 10080", "min", ge=1, le=10080
+    )
+    longest_hours: int = _key(12, "Everybody is signed out after so long.", "a whole number from 1 to 168", "h", ge=1, le=168)
+    proxy_header: str = _key(
+        "",
+        "Header in which a reverse proxy that signs people in (e.g. with OpenID Connect) names the login. Empty: people sign in here.",
+        "empty or e.g. X-Remote-User",
+        pattern=r"^[A-Za-z0-9-]*$",
+    )
+    proxies: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        ("127.0.0.1", "::1"),
+        "Addresses of reverse proxies whose header is believed; nobody else may be able to send from them.",
+        "addresses",
+    )
+    proxy_role: Literal["", "viewer", "technologist", "physicist"] = _key(
+        "", "Role of people whom the proxy names and nobody has added. Empty: they are refused.", "empty, viewer, technologist or physicist"
+    )
+    open_metrics: bool = _key(False, "Whether /metrics (counts for Prometheus) answers without a token.", "true or false")

@@ -44,6 +44,7 @@ def control_chart(trend: Trend, title: str, href: Href | None = None, days: int 
         Show only so many days up to the newest value.
     """
     points = trend.points
+    rows = points.to_dict("records")  # a row of a frame at a time would take a millisecond each
     newest: date = points["day"].max()
     first = max(points["day"].min(), newest - timedelta(days=days)) if days else points["day"].min()
     shown = [place for place, day in enumerate(points["day"]) if day >= first]
@@ -54,16 +55,16 @@ def control_chart(trend: Trend, title: str, href: Href | None = None, days: int 
     parts += [part for one in trend.segments for part in _segment(one, trend, scale, first)]
     parts += _limits(trend, scale)
     parts += _events(trend, scale, first, newest)
-    kept = [place for place in shown if points["role"].iloc[place] in ("judged", "baseline", "waiting", "left_out")]
-    line = "M" + "L".join(scale.at(points["day"].iloc[place], points["value"].iloc[place]) for place in kept) if kept else ""
+    kept = [place for place in shown if rows[place]["role"] in ("judged", "baseline", "waiting", "left_out")]
+    line = "M" + "L".join(scale.at(rows[place]["day"], rows[place]["value"]) for place in kept) if kept else ""
     parts += [element("path", d=line, fill="none", stroke=_INK, stroke_width=0.7, stroke_opacity=0.5)] * bool(line)
     for place in shown:
-        kind = "alarm" if place in alarmed else "signal" if place in signalled else points["role"].iloc[place]
-        parts.append(_point(points.iloc[place], kind, trend, scale, href))
+        kind = "alarm" if place in alarmed else "signal" if place in signalled else rows[place]["role"]
+        parts.append(_point(rows[place], kind, trend, scale, href))
     label = f"{title}. {trend.why}"
     box = {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "width": WIDTH, "height": HEIGHT}
-    svg = element("svg", element("title", label), *parts, class_="chart control", **box, role="img", aria_label=label)
-    kinds = {("alarm" if place in alarmed else "signal" if place in signalled else points["role"].iloc[place]) for place in shown}
+    svg = element("svg", element("title", label), *parts, class_="chart control", **box, role="group" if href else "img", aria_label=label)
+    kinds = {("alarm" if place in alarmed else "signal" if place in signalled else rows[place]["role"]) for place in shown}
     caption = [element("b", title), " ", trend.why, element("span", _legend(kinds, trend), class_="legend")]
     return element("figure", svg, element("figcaption", *caption), class_="curve control")
 
@@ -196,13 +197,13 @@ def _events(trend: Trend, scale: _Scale, first: date, last: date) -> list[Markup
     return parts
 
 
-def _point(row: Any, kind: str, trend: Trend, scale: _Scale, href: Href | None) -> Markup:
+def _point(row: Mapping[str, Any], kind: str, trend: Trend, scale: _Scale, href: Href | None) -> Markup:
     """Draw one value: a dot, a filled triangle where a signal repeats, an open one for a signal, other shapes for what does not count."""
     x, y = scale.x(row["day"]), scale.y(row["value"])
     told = f"{words.short_day(row['day'])} {words.clock(row['local_time'])}: {words.value(row['value'], trend.chart.unit)}"
     told += f", {_ROLES[row['role']]}" + (f": {row['why']}" if row["why"] else "")
     mark = _mark(kind, x, y, element("title", told))
-    return element("a", mark, href=href(row.to_dict())) if href else mark
+    return element("a", mark, href=href(row), aria_label=told) if href else mark
 
 
 def _mark(kind: str, x: float, y: float, *inside: Markup) -> Markup:

@@ -7,7 +7,7 @@ those of earlier days that arrived after their own report was written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ LEVELS = ("action_low", "tolerance_low", "tolerance_high", "action_high")
 ORIGIN = ("set", "edition", "provenance", "confidence")
 
 # how a person finds the study, in front of every row
-_STUDY = (
+STUDY = (
     t.study.c.study_uid,
     t.study.c.day.label("study_day"),
     t.study.c.local_time.label("study_time"),
@@ -35,7 +35,7 @@ _STUDY = (
     t.study.c.description.label("study_description"),
     t.study.c.patient,
 )
-_SERIES = (
+SERIES = (
     t.device.c.alias.label("device"),
     t.series.c.station,
     t.series.c.modality,
@@ -51,7 +51,7 @@ def studies(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
         ours = _ours(connection, day, late)
         frame = tabulate(
             connection,
-            (*_STUDY, *(t.study.c[name] for name in ("id", "revision", "status", "day_from", "study_at", "done_at", "files"))),
+            (*STUDY, *(t.study.c[name] for name in ("id", "revision", "status", "day_from", "study_at", "done_at", "files"))),
             sa.select().select_from(t.study).where(ours).order_by(t.study.c.day, t.study.c.local_time, t.study.c.study_uid),
         )
         _join_counts(connection, frame, ours)
@@ -74,7 +74,7 @@ def series(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
     with store.reading() as connection:
         names = ("series_uid", "software", "local_time", "instances", "frames", "status")
         device = (t.device.c.id.label("device_id"), t.device.c.reviewed.label("device_reviewed"))
-        columns = (*_STUDY, *_SERIES, *(t.series.c[name] for name in names), *device)
+        columns = (*STUDY, *SERIES, *(t.series.c[name] for name in names), *device)
         rows = (
             sa.select()
             .select_from(lookup.with_device(t.series.join(t.study)))
@@ -102,14 +102,18 @@ def measurements(store: Store, day: date, *, late: bool = False) -> pd.DataFrame
     )  # fmt: skip
     with store.reading() as connection:
         frame = _results(connection, t.measurement, names, _ours(connection, day, late))
-    for keys, column in ((LEVELS, "limits"), (ORIGIN, "criteria")):
-        snapshots = frame.pop(column)
-        for key in keys:
-            name = f"criteria_{key}" if column == "criteria" else key
-            frame[name] = [(one or {}).get(key) for one in snapshots]
+    snapshots = [flat(limits, criteria) for limits, criteria in zip(frame.pop("limits"), frame.pop("criteria"), strict=True)]
+    for name in (*LEVELS, *(f"criteria_{key}" for key in ORIGIN)):
+        frame[name] = [one[name] for one in snapshots]
     for name in ("value", "uncertainty", *LEVELS):
         frame[name] = frame[name].astype("float64")
     return _worst_first(_last(frame, "details", "evidence", "id"))
+
+
+def flat(limits: Mapping[str, Any] | None, criteria: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the snapshot of a criterion as columns: the four levels, and ``criteria_set``, ``criteria_edition`` ..."""
+    levels = {key: (limits or {}).get(key) for key in LEVELS}
+    return levels | {f"criteria_{key}": (criteria or {}).get(key) for key in ORIGIN}
 
 
 def checkruns(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
@@ -183,7 +187,7 @@ def _dtype(column: Any) -> str:
 def _results(connection: Connection, table: sa.Table, names: Sequence[str], ours: sa.ColumnElement[bool]) -> pd.DataFrame:
     joined = table.join(t.study, t.study.c.id == table.c.study_id)
     joined = lookup.with_device(joined.outerjoin(t.series, t.series.c.id == table.c.series_id))
-    columns = (*_STUDY, *_SERIES, *(table.c[name] for name in names))
+    columns = (*STUDY, *SERIES, *(table.c[name] for name in names))
     return tabulate(connection, columns, sa.select().select_from(joined).where(ours).order_by(table.c.id))
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from qc.errors import ConfigurationError
 from reports import export, long_frames, problems, trend_section, trends, words
-from reports.daily import environment, put
+from reports.page import environment, put
 from reports.problems import Row, Titles
 from reports.store import schema as t
 
