@@ -63,6 +63,8 @@ def read(
         Last day.
     since
         First day; not given: `LONGEST_DAYS` before the last. Judging begins with the first point after a baseline that is read.
+    rules
+        Not given: those of the site.
     """
     last = day or until or date.max
     first = since or (day - timedelta(days=LONGEST_DAYS) if day else None)
@@ -77,7 +79,7 @@ def read(
         if row.id in by_chart:
             own = [one for one in chosen if one["chart_id"] in row.ids]
             of_device = [one for one in events if one["device_id"] == row.device_id and one["day"] <= last]
-            trends.append(assemble(chart, by_chart[row.id], own, of_device, rules))
+            trends.append(assemble(chart, by_chart[row.id], own, of_device, rules or store.chart_rules))
     newest = frames.limits_of(store, [one.points["measurement_id"].iloc[-1] for one in trends])
     return [replace(one, limits=newest.get(one.points["measurement_id"].iloc[-1])) for one in trends]
 

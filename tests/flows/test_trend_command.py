@@ -65,3 +65,21 @@ def test_what_is_wrong_is_said(uids, arguments, words):
     done = call("trend", *arguments)
     assert done.exit_code == 2
     assert words in done.stderr
+
+
+def test_the_rules_of_the_site_are_used_and_named(chosen, monkeypatch):
+    """Case O01: eight in a row by Western Electric, nine by Nelson; which, stands in the text."""
+    with daily.open_for(chosen) as store:
+        history(store, [100.0 + (-1) ** n for n in range(20)] + [101.0] * 8)
+    (one,) = charts()
+    call("trend", "baseline", one["chart"], "--from", day(0), "--to", day(19), "--reason", "acceptance")
+    (one,) = charts()
+    assert one["state"] == "signal"
+    assert one["why"].startswith("8 in a row above the baseline (Western Electric")
+    monkeypatch.setenv("PACSQC_TRENDS_RUN", "9")
+    assert charts()[0]["state"] == "steady"
+    monkeypatch.setenv("PACSQC_TRENDS_RULES", "limits,ewma")
+    monkeypatch.setenv("PACSQC_TRENDS_RUN", "8")
+    assert charts()[0]["state"] == "steady"
+    monkeypatch.setenv("PACSQC_TRENDS_RULES", "seven")
+    assert "two_of_three" in call("trend", "list").stderr
