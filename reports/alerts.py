@@ -198,10 +198,15 @@ def collect(
 
 
 def _stale(connection: Connection) -> list[date]:
-    """Return the days whose roll-ups were made since they were looked at, oldest first."""
+    """Return the days whose roll-ups were made since they were looked at, oldest first, and all later ones: a problem that is known late
+    may be over since.
+    """
     looked = {row.day: row.looked_at for row in connection.execute(sa.select(t.alert_day))}
-    made = connection.execute(sa.select(t.trend_day).order_by(t.trend_day.c.day))
-    return [row.day for row in made if row.day not in looked or row.made_at > looked[row.day]]
+    made = connection.execute(sa.select(t.trend_day).order_by(t.trend_day.c.day)).all()
+    newest = made[-1].day if made else date.max
+    changed = [row.day for row in made if row.day not in looked or row.made_at > looked[row.day]]
+    recent = [day for day in changed if (newest - day).days <= OLD_DAYS]
+    return [row.day for row in made if row.day in changed or (recent and row.day > recent[0])]
 
 
 def _tell(
