@@ -40,7 +40,8 @@ def words(series: Series) -> str:
 
 def _number(pattern: str, series: Series, keyword: str, figures: int) -> str:
     value = series.first(keyword)
-    return pattern.format(f"{value:.{figures}g}") if isinstance(value, (int, float)) and value > 0 else ""
+    rounded = float(f"{value:.{figures}g}") if isinstance(value, (int, float)) and value > 0 else 0.0
+    return pattern.format(f"{rounded:g}") if rounded else ""
 
 
 def _text(value: Any) -> str:

@@ -11,7 +11,7 @@ from trends_made import FIRST, METRIC, day, device, history, scan
 from qc.errors import ConfigurationError
 from qc.results import Status
 from reports import trends
-from reports.store import Store
+from reports.store import Store, acquisition
 from reports.store import schema as t
 from reports.store.connect import now
 
@@ -38,6 +38,20 @@ def test_values_come_from_results_and_nobody_chooses_a_baseline_by_itself(store:
     assert trend.points["value"].tolist() == [91.5]
     assert (trend.state, trend.waiting, trend.signals) == ("no_baseline", 1, ())
     assert CRITERIA["set"]
+
+
+@pytest.mark.parametrize(
+    ("modality", "tags", "words"),
+    [
+        ("MR1", {"RepetitionTime": 2000.4, "EchoTime": 80.0, "SliceThickness": 5.0}, "TR 2000, TE 80, 5 mm"),
+        ("MR1", {"RepetitionTime": 499.7, "EchoTime": 19.96, "InversionTime": 150.0, "SliceThickness": 5.0}, "TR 500, TE 20, TI 150, 5 mm"),
+        ("CT2", {"KVP": 120.0, "ConvolutionKernel": ("Br40f", "3"), "SliceThickness": 0.625}, "120 kV, Br40f/3, 0.625 mm"),
+        ("CT2", {}, ""),
+    ],
+)
+def test_how_it_was_acquired_in_words(modality: str, tags: dict[str, object], words: str) -> None:
+    (series,) = study(uid(1), scanner=modality, **tags).series
+    assert acquisition.words(series) == words
 
 
 def test_a_measured_again_series_stands_once(store: Store) -> None:
