@@ -50,7 +50,7 @@ class Options:
         Class of every image series, whatever the recognisers say; localizers and what is no image keep theirs. Empty: recognise.
     """
 
-    criteria: tuple[str, ...] = ("acr-mri-2022",)
+    criteria: tuple[str, ...] = criteria.DEFAULT
     hash_key: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     only: tuple[str, ...] = ()
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)

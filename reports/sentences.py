@@ -177,7 +177,7 @@ REASONS = {
     "slice_missing": "The slice that this is measured in is missing.",
     "slice_order_unknown": "The order of the slices could not be told.",
     "ramps_not_visible": "The ramps cannot be seen in the slice.",
-    "no_ramps": "The ramps cannot be seen in the slice.",
+    "no_ramps": "No wire ramps can be seen: the phantom has none, or they lie in no slice.",
     "slot_not_found": "The slot was not found in the slice.",
     "bars_not_found": "The bars were not found in the slice.",
     "bar_end_not_found": "The end of a bar was not found.",
@@ -194,6 +194,7 @@ REASONS = {
     "too_few_regions": "Too few regions could be measured.",
     "thickness_implausible": "The slice thickness came out impossible, so it is not given.",
     "nothing_resolved": "No group of holes is resolved.",
+    "no_peak": "The noise is as strong at every frequency; its spectrum has no peak.",
     "nothing_stands_out": "No object can be told from the background.",
     "beads_not_found": "The beads were not found.",
     "beyond_range": "The value lies beyond what this measurement can tell.",
@@ -206,5 +207,20 @@ REASONS = {
     "no_spectrum": "There is no noise spectrum to weigh the object by.",
     "origin_uncertain": "Where the parts of the phantom lie could not be told.",
     "pose_not_found": "How the phantom lies could not be told.",
+    "entered_as_text": "Answered in words, not by a number.",
     "no_baseline": "There is no baseline yet to compare with.",
+}
+
+# what the phantoms are called, by the class of their series without "phantom:"
+PHANTOMS = {
+    "acr_mri_large": "ACR MRI phantom, large",
+    "acr_mri_medium": "ACR MRI phantom, medium",
+    "uniform": "Uniform phantom (MRI)",
+    "acr_ct_464": "ACR CT accreditation phantom (Gammex 464)",
+    "catphan503": "CatPhan 503",
+    "catphan504": "CatPhan 504",
+    "catphan600": "CatPhan 600",
+    "catphan604": "CatPhan 604",
+    "catphan700": "CatPhan 700",
+    "ct_water": "Water phantom (CT)",
 }

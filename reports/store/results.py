@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
@@ -16,7 +17,7 @@ from qc.history import PatientRecord, record
 from qc.identity import patient_hash
 from qc.results import CurveEvidence, Evidence, Finding, ImageEvidence, Shape, Status, Subject, worst
 from qc.study import Study
-from reports.store import acquisitions, announced, patients
+from reports.store import acquisition, acquisitions, announced, patients
 from reports.store import schema as t
 from reports.store.clean import Cleaner, Places, file_name
 from reports.store.devices import Devices, Equipment, equipment
@@ -245,6 +246,8 @@ def _subject(subject: Subject, cleaner: Cleaner) -> dict[str, Any]:
 
 
 def _series(series: Series, report: Report, cleaner: Cleaner) -> dict[str, Any]:
+    from qc.runner import facts_of
+
     statuses: list[Status] = [ran.status for ran in report.ran if ran.subject.series_uid == series.uid]
     statuses += [finding.status for finding in report.findings if finding.subject.series_uid == series.uid]
     statuses += [judged.verdict.status for judged in report.measurements if judged.measurement.subject.series_uid == series.uid]
@@ -257,6 +260,9 @@ def _series(series: Series, report: Report, cleaner: Cleaner) -> dict[str, Any]:
         "number": number if isinstance(number, int) and abs(number) < 1 << 31 else None,
         "description": cleaner.text(series.description)[:_LONGEST],
         "class": series.klass,
+        "coil": cleaner.text(acquisition.coil(series)),
+        "protocol": cleaner.text(acquisition.words(series)),
+        "facts": cleaner.plain(facts_of(series)),
         "modality": cleaner.optional(series.modality),
         "station": cleaner.optional(series.first("StationName")),
         "software": cleaner.optional(" ".join(map(str, software)) if isinstance(software, tuple) else software),
@@ -316,13 +322,34 @@ def _image(one: ImageEvidence) -> dict[str, Any]:
 
 def read_evidence(row: Row) -> Evidence:
     """Return stored evidence as `qc.results` has it."""
-    data = row.data
-    if row.kind == "curve":
-        curves = {label: (x, y) for label, (x, y) in data["curves"].items()}
-        return CurveEvidence(row.title, curves, data["x"], data["y"], data["marks"], row.caption)
+    return evidence_of(row._mapping)
+
+
+def evidence_of(row: Mapping[str, Any]) -> Evidence:
+    """Return an evidence row, stored or only prepared, as `qc.results` has it."""
     import numpy as np
     from PIL import Image
 
-    image = np.asarray(Image.open(io.BytesIO(row.png)))
+    return _curve(row) if row["kind"] == "curve" else _picture(row, np.asarray(Image.open(io.BytesIO(row["png"]))))
+
+
+def read_picture(row: Row) -> Evidence:
+    """Return stored evidence of which the picture is not read: `row.png_head` holds its first 24 bytes, which tell the size."""
+    import numpy as np
+
+    if row.kind == "curve":
+        return _curve(row._mapping)
+    columns, rows = struct.unpack(">II", bytes(row.png_head)[16:24])
+    return _picture(row._mapping, np.broadcast_to(np.uint8(0), (rows, columns)))
+
+
+def _curve(row: Mapping[str, Any]) -> CurveEvidence:
+    data = row["data"]
+    curves = {label: (x, y) for label, (x, y) in data["curves"].items()}
+    return CurveEvidence(row["title"], curves, data["x"], data["y"], data["marks"], row["caption"])
+
+
+def _picture(row: Mapping[str, Any], image: Any) -> ImageEvidence:
+    data = row["data"]
     shapes = tuple(Shape(s["kind"], tuple(tuple(p) for p in s["points"]), s["label"], s["role"]) for s in data["shapes"])
-    return ImageEvidence(row.title, image, shapes, data["aspect"], tuple(data["window"]), data["unit"], row.caption)
+    return ImageEvidence(row["title"], image, shapes, data["aspect"], tuple(data["window"]), data["unit"], row["caption"])

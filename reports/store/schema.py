@@ -9,8 +9,12 @@
                 └── patient_record, acquisition    hashes to compare with other studies; how each series was acquired
               announced                       how much a source says a study is
               report_written                  which day's report was written when
-              alert ── outbox                 what people were told of, and the messages that tell them
+              by_hand                         what people set by hand in phantom tests
+              outbox                          the messages that tell people of problems
+              chart, problem, verdict ...     trends, problems, judging again: `reports.store.charting`
               audit                           what people changed, and who looked up whom
+              person ── session, token        who may use the review desk (reports.store.desk_schema)
+              review, signature, sheet ── sheet_entry    what people said, signed and measured themselves
 
 No table has a column for a patient's name, ID, birth date or an accession number; a keyed hash stands for the patient.
 Results hang on a revision of a study: `study.done_at` says that they are there, `study.superseded_at` that newer ones are.
@@ -36,10 +40,28 @@ from sqlalchemy import (
     text,
 )
 
+from reports.store.charting import (
+    alert_day,
+    baseline,
+    chart,
+    daily_device,
+    daily_finding,
+    daily_metric,
+    judgement,
+    left_out,
+    problem,
+    problem_day,
+    replaced_scan,
+    service_event,
+    trend_day,
+    trend_point,
+    verdict,
+)
 from reports.store.columns import Id, Json, Utc, id_column, metadata, of, subject
 
-HEAD = "0003"  # the newest migration; a test holds it against the folder
+HEAD = "0007"  # the newest migration; a test holds it against the folder
 
+_BAD = "status IN ('fail', 'error', 'warn')"  # what a work list asks for
 
 source = Table(
     "source",
@@ -194,7 +216,10 @@ series = Table(
     Column("series_uid", String, nullable=False),
     Column("number", Integer),
     Column("description", Text),
-    Column("class", String, nullable=False),
+    Column("class", String, nullable=False, index=True),
+    Column("coil", String, nullable=False, server_default=""),
+    Column("protocol", String, nullable=False, server_default=""),  # how it was acquired, in words: charts are kept apart by it
+    Column("facts", Json, nullable=False, server_default=text("'{}'")),  # what limits may depend on, to judge again without the images
     Column("modality", String),
     Column("station", String),
     Column("software", String),
@@ -218,6 +243,7 @@ finding = Table(
     *subject(),
     Column("details", Json, nullable=False),
     Column("evidence", Json, nullable=False),  # ids in evidence; one picture may serve several results
+    Index("ix_finding_bad", "study_id", sqlite_where=text(_BAD), postgresql_where=text(_BAD)),
 )
 
 measurement = Table(
@@ -239,6 +265,7 @@ measurement = Table(
     Column("criteria", Json),
     Column("details", Json, nullable=False),
     Column("evidence", Json, nullable=False),
+    Index("ix_measurement_bad", "study_id", sqlite_where=text(_BAD), postgresql_where=text(_BAD)),
 )
 
 evidence = Table(
@@ -332,9 +359,10 @@ outbox = Table(
     metadata,
     id_column(),
     Column("message_id", String, nullable=False, unique=True),  # stands in the text: the same for every attempt to send it
-    Column("kind", String, nullable=False),  # news (later: ongoing, resolved)
+    Column("kind", String, nullable=False),  # changes; news: of older versions
+    Column("route", String, nullable=False, server_default=""),  # who gets it
     Column("severity", String, nullable=False),  # the worst status in it
-    Column("content", Json, nullable=False),  # a list of {day, link, statuses: {status: studies}, problems: [{status, code, studies}]}
+    Column("content", Json, nullable=False),  # as `reports.alert_words` reads it
     Column("created_at", Utc, nullable=False),
     Column("due_at", Utc, nullable=False),  # not to be tried before
     Column("taken_until", Utc),  # someone is sending it
@@ -345,20 +373,19 @@ outbox = Table(
     Index("ix_outbox_open", "due_at", sqlite_where=text("sent_at IS NULL"), postgresql_where=text("sent_at IS NULL")),
 )
 
-alert = Table(
-    "alert",
+by_hand = Table(
+    "by_hand",
     metadata,
     id_column(),
-    Column("subject", String, nullable=False),  # study:UID (later also device:number); in no message
-    Column("code", String, nullable=False),
-    Column("status", String, nullable=False),
-    Column("state", String, nullable=False),  # open (later: acknowledged, snoozed, resolved)
-    Column("day", Date, nullable=False),  # of the report that told of it first
-    of("outbox", nullable=True, index=True),
-    Column("first_at", Utc, nullable=False),
-    Column("last_at", Utc, nullable=False),
-    Column("resolved_at", Utc),
-    UniqueConstraint("subject", "code", "status"),  # this line is why nobody is told twice
+    of("device", nullable=True, index=True),
+    Column("study_uid", String),  # on which it was set
+    Column("check", String, nullable=False),
+    Column("parameters", Json, nullable=False),
+    Column("who", String, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("again", Boolean, nullable=False),  # the automatic runs of the device use it too
+    Column("ended_at", Utc),  # from then on they do not; rows are never deleted
 )
 
 audit = Table(
@@ -381,3 +408,5 @@ salt = Table(
     Column("name", String, primary_key=True),
     Column("value", String, nullable=False),  # random; makes the hashes of folder names useless elsewhere
 )
+
+from reports.store import desk_schema  # noqa: E402  (its tables belong to the same metadata)
