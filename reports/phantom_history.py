@@ -14,10 +14,12 @@ from reports.store import lookup
 from reports.store import schema as t
 
 if TYPE_CHECKING:
+    from qc.results import Measurement
     from reports.store import Store
 
 YEARS_DAYS = 5 * 366  # how far back
 MOST_POINTS = 120
+BASELINE_RUNS = 20
 _CONDITIONS = ("echo_time_ms", "kernel")  # values under other conditions are another series
 
 
@@ -65,6 +67,43 @@ def _earlier(store: Store, study: Row, series: Row, device: int, metrics: list[s
 def _key(row: Row) -> tuple[Any, ...]:
     details = row["details"] or {}
     return row["metric"], row["region"], row["method"], *(str(details.get(name)) for name in _CONDITIONS)
+
+
+def first_values(store: Store, device: int, klass: str, description: str, like: Measurement, before: date) -> list[tuple[date, float]]:
+    """Return the first values on record of a device that are comparable to a measurement, oldest first, at most `BASELINE_RUNS`.
+
+    Comparable: the same metric, region and method, the same phantom and series description, and the same kernel.
+
+    Parameters
+    ----------
+    klass, description
+        Of the series.
+    before
+        Only of earlier days.
+    """
+    wanted = (
+        lookup.CURRENT,
+        t.device.c.id == device,
+        t.series.c["class"] == klass,
+        t.series.c.description == description,
+        t.measurement.c.metric == like.metric,
+        t.measurement.c.region == like.region,
+        t.measurement.c.method == like.method,
+        t.measurement.c.value.is_not(None),
+        t.study.c.day < before,
+    )
+    joined = lookup.with_device(t.measurement.join(t.study, t.study.c.id == t.measurement.c.study_id).join(t.series))
+    columns = (t.study.c.day, t.measurement.c.value, t.measurement.c.details)
+    rows = sa.select(*columns).select_from(joined).where(*wanted).order_by(t.study.c.day, t.study.c.local_time, t.measurement.c.id)
+    found: list[tuple[date, float]] = []
+    kernel = like.details.get("kernel")
+    with store.reading() as connection:
+        for row in connection.execute(rows):
+            if (row.details or {}).get("kernel") == kernel:
+                found.append((row.day, row.value))
+            if len(found) == BASELINE_RUNS:
+                break
+    return found
 
 
 def days(store: Store, device: str | None = None) -> list[date]:
