@@ -13,15 +13,14 @@ import logging
 import random
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flows import drift
 from flows.apart import ApartError, check_apart, where
 from flows.judges import Runners
 from flows.owner import is_dead, new_owner
-from flows.settings import Settings, site_key
+from flows.settings import Settings, parameters, site_key
 from flows.sources import Source
 from flows.sources.folder import FolderSource
 from flows.tally import Tally
@@ -31,9 +30,6 @@ from qc.errors import Transient
 from qc.results import Finding, Status, Subject
 from qc.runner import Options, Report
 from reports.store import Store, Work, open_store
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +50,8 @@ def source_for(settings: Settings) -> FolderSource:
 
 def options_for(settings: Settings) -> Options:
     """Return how checks are run."""
-    return Options(criteria=settings.checks.criteria, max_volume_mb=settings.checks.max_volume_mb, hash_key=site_key(settings))
+    checks = settings.checks
+    return Options(checks.criteria, site_key(settings), parameters=parameters(settings), max_volume_mb=checks.max_volume_mb)
 
 
 # -- discover -------------------------------------------------------------------------------------------------------
@@ -71,6 +68,8 @@ def discover_once(source: Source, store: Store, quiet_s: float) -> Tally:
     while more:
         found, cursor = source.observe(store.cursor(source.name))
         noted = store.observe(source.name, found.seen)
+        for study_uid, told in found.announced.items():
+            store.announce(source.name, study_uid, told)
         for one in found.skipped:
             store.skip(source.name, one.path, one.reason, one.message)
         store.keep_cursor(source.name, cursor)  # last: what was not noted is seen again
@@ -197,33 +196,48 @@ def batches_wanted(store: Store, settings: Settings) -> int:
 
 
 def publish_once(store: Store, settings: Settings) -> Tally:
-    """Write the report of every day that has news, and tell those who want to be told.
+    """Bring trends and the ledger of problems up to date, write the report of every day that has news, tell those who want to be told.
 
     The newest day first: its report tells what arrived late for an earlier day, which it could not know any more were that
     day's own report written before.
     """
-    days = store.stale_days()
+    from flows import tell
+
+    tell.note_problems(store, settings, tell.missing_tests(store, settings))
+    days = sorted({*store.stale_days(), *_without_a_test(store, settings)})
     for day in reversed(days):
         write_report(store, settings, day)
     tally = Tally(days=[day.isoformat() for day in days])
     if settings.alert_urls:
-        from flows import tell
-
         tally.add(tell.send_waiting(store, settings))
     return tally
 
 
+def _without_a_test(store: Store, settings: Settings) -> list[date]:
+    """Return the last days before today on which tests were expected and nothing came at all, and that have no report yet."""
+    if not settings.phantoms.days:
+        return []
+    from reports import due
+
+    rules = [due.parse(text) for text in settings.phantoms.days]
+    known, written = set(store.days()), set(store.written_days())
+    today = store.now().astimezone(store.zone).date()
+    days = [today - timedelta(days=back) for back in range(1, due.LOOK_BACK + 1)]
+    return [
+        day
+        for day in days
+        if known and min(known) <= day and day not in known | written and due.of_day(store, rules, day, settings.phantoms.holidays)
+    ]
+
+
 def write_report(store: Store, settings: Settings, day: date) -> Path:
-    """Write the report of a day, with its alert in the same transaction; return where it is."""
-    from flows import tell
-    from reports import alerts  # both take their time, and a pass without news does not need them
-    from reports import daily as report
+    """Write the report of a day; return where it is."""
+    from reports import daily as report  # takes its time, and a pass without news does not need it
+    from reports import due
 
-    def collect(connection: Connection) -> None:
-        if settings.alert_urls:
-            alerts.collect_in(connection, day, tell.link(settings, day), settings.alerts.minimum)
-
-    return report.write(store, day, settings.reports_folder, site=settings.site.name, then=collect)
+    rules = [due.parse(text) for text in settings.phantoms.days]
+    expected = {"rules": rules, "holidays": settings.phantoms.holidays}
+    return report.write(store, day, settings.reports_folder, site=settings.site.name, **expected)
 
 
 # -- all of it ------------------------------------------------------------------------------------------------------

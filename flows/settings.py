@@ -14,13 +14,14 @@ import secrets
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from flows.sections import Alerts, Checks, Data, Database, Inbox, Run, Section, Site
+from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Run, Section, Site, Web
 from qc.errors import ConfigurationError
 
 FILE = "pacsqc.toml"
@@ -47,8 +48,10 @@ class Settings(BaseSettings):
     inbox: Inbox = Inbox()
     site: Site = Site()
     checks: Checks = Checks()
+    phantoms: Phantoms = Phantoms()
     run: Run = Run()
     alerts: Alerts = Alerts()
+    web: Web = Web()
 
     @classmethod
     def settings_customise_sources(
@@ -74,8 +77,14 @@ class Settings(BaseSettings):
         return self.database.url.get_secret_value() or f"sqlite:///{(self.data.folder / 'results.sqlite').absolute()}"
 
     @property
+    def alert_routes(self) -> dict[str, tuple[str, ...]]:
+        """Who is told of what: targets by status, those under the empty name of everything. Empty: nobody is told."""
+        found = {"": self.alerts.urls, "fail": self.alerts.urls_fail, "error": self.alerts.urls_error, "warn": self.alerts.urls_warn}
+        return {name: urls for name, one in found.items() if (urls := tuple(one.get_secret_value().split()))}
+
+    @property
     def alert_urls(self) -> tuple[str, ...]:
-        return tuple(self.alerts.urls.get_secret_value().split())
+        return tuple(dict.fromkeys(url for some in self.alert_routes.values() for url in some))
 
 
 SECTIONS: dict[str, type[Section]] = {name: field.annotation for name, field in Settings.model_fields.items()}  # type: ignore[misc]
@@ -200,8 +209,20 @@ def _anchored(settings: Settings, base: Path) -> Settings:
     data = settings.data.model_copy(update={"folder": base / settings.data.folder})
     inbox = settings.inbox.model_copy(update={"folder": base / settings.inbox.folder if settings.inbox.folder else None})
     sets = tuple(str(base / name) if name.endswith(".toml") else name for name in settings.checks.criteria)
-    checks = settings.checks.model_copy(update={"criteria": sets})
+    files = {name: base / path for name in ("protocols", "allowed") if (path := getattr(settings.checks, name))}
+    checks = settings.checks.model_copy(update={"criteria": sets, **files})
     return settings.model_copy(update={"data": data, "inbox": inbox, "checks": checks})
+
+
+def parameters(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return what the settings say about single checks, as `qc.runner.Options.parameters` has it."""
+    found: dict[str, dict[str, Any]] = {}
+    if settings.checks.protocols:
+        protocols = {"file": str(settings.checks.protocols), "site": settings.site.name}
+        found |= {"protocol": protocols, "protocol.vertical": protocols}
+    if settings.checks.allowed:
+        found["header.conformance"] = {"allowed": str(settings.checks.allowed)}
+    return found
 
 
 @contextmanager
@@ -271,7 +292,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Path):
         return value.as_posix()
     if isinstance(value, tuple):
-        return list(value)
+        return [one.isoformat() if isinstance(one, date) else one for one in value]
     return "" if value is None else value
 
 

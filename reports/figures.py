@@ -32,20 +32,26 @@ _DASHES = ("none", "7 4", "2 3", "10 3 2 3", "12 6", "1 5")
 _BOX = (64, 12, 496, 232)  # left, top, right, bottom of the plot within 510 x 280
 
 
-def figure(evidence: Evidence) -> Markup:
-    """Return evidence as an HTML ``<figure>``; every text in it is escaped."""
+def figure(evidence: Evidence, picture: str = "") -> Markup:
+    """Return evidence as an HTML ``<figure>``; every text in it is escaped.
+
+    Parameters
+    ----------
+    picture
+        Address that the picture itself is fetched from; empty: it stands in the figure.
+    """
     is_image = isinstance(evidence, ImageEvidence)
     legend = Markup("").join(element("span", drawn, " ", text, class_="key") for drawn, text in keys(evidence))
     if is_image:
         legend += element("span", window(evidence), class_="legend")
     words = [element("b", evidence.title), " ", evidence.caption]
     caption = element("figcaption", *words, element("span", legend, class_="legend"))
-    return element("figure", drawing(evidence), caption, class_="image" if is_image else "curve")
+    return element("figure", drawing(evidence, picture), caption, class_="image" if is_image else "curve")
 
 
-def drawing(evidence: Evidence) -> Markup:
-    """Return evidence as an ``<svg>`` without title and legend."""
-    return _image(evidence) if isinstance(evidence, ImageEvidence) else _curve(evidence)
+def drawing(evidence: Evidence, picture: str = "") -> Markup:
+    """Return evidence as an ``<svg>`` without title and legend; `picture` as in `figure`."""
+    return _image(evidence, picture) if isinstance(evidence, ImageEvidence) else _curve(evidence)
 
 
 def window(evidence: Evidence) -> str:
@@ -68,11 +74,11 @@ def keys(evidence: Evidence) -> list[tuple[Markup, str]]:
 
 def element(name: str, *children: object, **attributes: object) -> Markup:
     """Return an element. Children that are no markup yet, and values of attributes, are escaped."""
-    given = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), short(value) if isinstance(value, float) else value)
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(short(value) if isinstance(value, float) else value)}"'
         for key, value in attributes.items()
     )
-    return Markup("<{0}{1}>{2}</{0}>").format(name, given, Markup("").join(escape(child) for child in children))
+    return Markup(f"<{name}{given}>{''.join(map(escape, children))}</{name}>")
 
 
 def short(number: float) -> str:
@@ -83,12 +89,14 @@ def short(number: float) -> str:
 # -- pictures ---------------------------------------------------------------------------------------------------
 
 
-def _image(evidence: ImageEvidence) -> Markup:
+def _image(evidence: ImageEvidence, address: str) -> Markup:
     rows, columns = evidence.image.shape[:2]
     aspect = evidence.aspect if math.isfinite(evidence.aspect) and evidence.aspect > 0 else 1.0
     height = rows * aspect
     size = max(columns, height)
-    picture = element("image", href=f"data:image/png;base64,{_png(evidence)}", width=columns, height=height, preserveAspectRatio="none")
+    picture = element(
+        "image", href=address or f"data:image/png;base64,{_png(evidence)}", width=columns, height=height, preserveAspectRatio="none"
+    )
     taken: list[tuple[float, float, float]] = []
     nameless = Counter(shape.role for shape in evidence.shapes if not shape.label)
     few = {role for role, number in nameless.items() if number <= FEW}

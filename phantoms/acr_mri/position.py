@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.acr_mri.locate import Located, locate
-from phantoms.acr_mri.placement import slot
+from phantoms.acr_mri.placement import slot, void_distance
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
 from qc.measure.roi import inside_disc
-from qc.measure.uniformity import void_mask
 from qc.picture import circle, picture
 from qc.pixels import PixelAccess
 from qc.results import Finding, Metric, Result, Status
@@ -180,7 +179,7 @@ def _voids(series: Series, located: Located, params: PlacementParameters) -> Ite
     except Unmeasurable:
         return
     spacing = located.spacing_mm
-    dark = void_mask(image, edge.center, edge.radius_mm, spacing, 0.0)
+    dark = void_distance(located, 7) <= 0.0
     x = (np.arange(image.shape[1]) - edge.center[1])[None, :] * spacing[1]
     y = (np.arange(image.shape[0]) - edge.center[0])[:, None] * spacing[0]
     # as slice 6 shows the plug in the same place, what it has and slice 7 has is plug; the rest is a bubble

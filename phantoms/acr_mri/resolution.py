@@ -155,7 +155,8 @@ def _shown(located: Located, number: int, place: Placement, shift: tuple[float, 
     """The insert, enlarged, with the arrays that were resolved."""
     left, top, step = -30.0, FIRST_HOLE_Y - 8.0, 0.2
     x, y = np.arange(left, left + 84.0, step), np.arange(top, top + 36.0, step)
-    enlarged = np.nan_to_num(place.sample(located.slice(number), x, y, order=3))
+    sampled = located.kept(f"enlarged{number}{place}{shift}", lambda: place.sample(located.slice(number), x, y, order=3))
+    enlarged = np.nan_to_num(sampled)
     shapes = []
     for diameter, first_x in located.size.holes:
         pitch = 2 * diameter
