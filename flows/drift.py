@@ -1,7 +1,7 @@
 """The noise of a daily water phantom against the first runs of the same scanner, which only the store knows.
 
-The check gives ``ct.change`` without a value (``no_baseline``); here it gets one, as soon as there are five earlier runs of the same
-series and kernel. The baseline is the mean of the first twenty at most: a mean that moved along would hide a slow drift.
+The check gives ``ct.change`` without a value (``no_baseline``); here it gets one, as soon as there are five earlier runs that
+were acquired in the same way. The baseline is the mean of the first twenty at most: a mean that moved along would hide a slow drift.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from qc.results import Measurement
 from qc.runner import Report, Runner
 from qc.study import Series
 from reports.phantom_history import first_values
-from reports.store import Store
+from reports.store import Store, acquisition
 from reports.store.local import moment
 
 CLASS = "phantom:ct_water"
@@ -39,7 +39,7 @@ def _add(store: Store, runner: Runner, report: Report, series: Series) -> None:
     if change is None or noise is None or device is None:
         return
     day = moment(series.first, datetime.now(UTC), store.zone).day
-    before = first_values(store, device, series.klass, series.description, noise, day)
+    before = first_values(store, device, series.klass, acquisition.words(series), noise, day)
     if len(before) >= FEWEST_RUNS:
         supply(runner, report, series, _change(change, noise, [value for _, value in before], f"{before[0][0]} to {before[-1][0]}"))
 

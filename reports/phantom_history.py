@@ -1,4 +1,4 @@
-"""The history of one scanner with one phantom: the same measure, region, series and method in earlier runs."""
+"""The history of one scanner with one phantom: the same measure, region and method in earlier runs, acquired in the same way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 YEARS_DAYS = 5 * 366  # how far back
 MOST_POINTS = 120
 BASELINE_RUNS = 20
-_CONDITIONS = ("echo_time_ms", "kernel")  # values under other conditions are another series
+_CONDITIONS = ("echo_time_ms",)  # values of one series under other conditions are another history
 
 
 def trends(store: Store, study: Row, parts: list[Part]) -> list[Trend]:
@@ -48,7 +48,8 @@ def _earlier(store: Store, study: Row, series: Row, device: int, metrics: list[s
         lookup.CURRENT,
         t.device.c.id == device,
         t.series.c["class"] == series["class"],
-        t.series.c.description == (series["series_description"] or ""),
+        t.series.c.coil == series["coil"],
+        t.series.c.protocol == series["protocol"],
         t.measurement.c.metric.in_(metrics),
         t.measurement.c.value.is_not(None),
         t.study.c.study_uid != study["study_uid"],
@@ -69,15 +70,23 @@ def _key(row: Row) -> tuple[Any, ...]:
     return row["metric"], row["region"], row["method"], *(str(details.get(name)) for name in _CONDITIONS)
 
 
-def first_values(store: Store, device: int, klass: str, description: str, like: Measurement, before: date) -> list[tuple[date, float]]:
+def acquisition(store: Store, day: date) -> dict[str, Row]:
+    """Return how the series of a day were acquired, by SeriesInstanceUID: coil, protocol in words, what limits depend on."""
+    columns = [t.series.c[name] for name in ("series_uid", "coil", "protocol", "facts")]
+    rows = sa.select(*columns).select_from(t.series.join(t.study)).where(lookup.CURRENT, t.study.c.day == day)
+    with store.reading() as connection:
+        return {row.series_uid: row._asdict() for row in connection.execute(rows)}
+
+
+def first_values(store: Store, device: int, klass: str, protocol: str, like: Measurement, before: date) -> list[tuple[date, float]]:
     """Return the first values on record of a device that are comparable to a measurement, oldest first, at most `BASELINE_RUNS`.
 
-    Comparable: the same metric, region and method, the same phantom and series description, and the same kernel.
+    Comparable: the same metric, region and method, the same phantom, acquired in the same way.
 
     Parameters
     ----------
-    klass, description
-        Of the series.
+    klass, protocol
+        Of the series; how it was acquired, as `reports.store.acquisition.words` has it.
     before
         Only of earlier days.
     """
@@ -85,7 +94,7 @@ def first_values(store: Store, device: int, klass: str, description: str, like: 
         lookup.CURRENT,
         t.device.c.id == device,
         t.series.c["class"] == klass,
-        t.series.c.description == description,
+        t.series.c.protocol == protocol,
         t.measurement.c.metric == like.metric,
         t.measurement.c.region == like.region,
         t.measurement.c.method == like.method,
@@ -93,17 +102,10 @@ def first_values(store: Store, device: int, klass: str, description: str, like: 
         t.study.c.day < before,
     )
     joined = lookup.with_device(t.measurement.join(t.study, t.study.c.id == t.measurement.c.study_id).join(t.series))
-    columns = (t.study.c.day, t.measurement.c.value, t.measurement.c.details)
-    rows = sa.select(*columns).select_from(joined).where(*wanted).order_by(t.study.c.day, t.study.c.local_time, t.measurement.c.id)
-    found: list[tuple[date, float]] = []
-    kernel = like.details.get("kernel")
+    rows = sa.select(t.study.c.day, t.measurement.c.value).select_from(joined).where(*wanted)
     with store.reading() as connection:
-        for row in connection.execute(rows):
-            if (row.details or {}).get("kernel") == kernel:
-                found.append((row.day, row.value))
-            if len(found) == BASELINE_RUNS:
-                break
-    return found
+        ordered = rows.order_by(t.study.c.day, t.study.c.local_time, t.measurement.c.id).limit(BASELINE_RUNS)
+        return [(row.day, row.value) for row in connection.execute(ordered)]
 
 
 def days(store: Store, device: str | None = None) -> list[date]:

@@ -29,7 +29,7 @@ def runner():
         yield made
 
 
-def visit(runner: Runner, day: int, noise: float, *, serial: str = "40711", kernel: str = "B30f", description: str = "Water") -> Report:
+def visit(runner: Runner, day: int, noise: float, *, serial: str = "40711", kernel: str = "B30f", thickness: float = 5.0) -> Report:
     """What the check gives on a day: the noise, and a change without a value."""
     from phantoms.ct.metrics import CHANGE
     from phantoms.ct.metrics import NOISE as METRIC
@@ -38,7 +38,8 @@ def visit(runner: Runner, day: int, noise: float, *, serial: str = "40711", kern
     tags = {
         "StudyInstanceUID": number, "SeriesInstanceUID": f"{number}.1", "SOPInstanceUID": f"{number}.1.1", "Modality": "CT", "KVP": 120.0,
         "StudyDate": (START + timedelta(days=day)).strftime("%Y%m%d"), "StudyTime": "070000", "Manufacturer": "Maker", "SeriesNumber": 1,
-        "ManufacturerModelName": "Spiral", "DeviceSerialNumber": serial, "StationName": f"CT{serial}", "SeriesDescription": description,
+        "ManufacturerModelName": "Spiral", "DeviceSerialNumber": serial, "StationName": f"CT{serial}", "SeriesDescription": f"Water {day}",
+        "ConvolutionKernel": kernel, "SliceThickness": thickness,
         "Rows": 8, "Columns": 8,
     }  # fmt: skip
     instance = Instance(Path("IM1"), "IM1", "1.2.840.10008.1.2.1", tags)
@@ -65,7 +66,7 @@ def keep(store: Store, report: Report) -> None:
     assert store.complete(work.id, "tester", report, KEY)
 
 
-def today(store: Store, runner: Runner, noise: float, day: int = 40, **more: str) -> tuple[Report, Judged]:
+def today(store: Store, runner: Runner, noise: float, day: int = 40, **more) -> tuple[Report, Judged]:
     report = visit(runner, day, noise, **more)
     drift.add(store, runner, report)
     return report, next(one for one in report.measurements if one.measurement.metric == "ct.change")
@@ -98,7 +99,7 @@ def test_other_scanners_kernels_and_series_do_not_count(store, runner):
         keep(store, visit(runner, day, 4.0))
         keep(store, visit(runner, day, 8.0, serial="999"))
     assert today(store, runner, 4.0)[1].measurement.value == pytest.approx(0.0)
-    for other in ({"kernel": "B70f"}, {"description": "Water, thin"}, {"serial": "123"}):
+    for other in ({"kernel": "B70f"}, {"thickness": 1.0}, {"serial": "123"}):
         assert today(store, runner, 4.0, **other)[1].measurement.reason == "no_baseline", other
 
 
