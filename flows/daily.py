@@ -38,8 +38,13 @@ TRY_AGAIN_S = 60.0  # before a study that could not be checked for a reason outs
 
 
 def open_for(settings: Settings) -> Store:
-    """Open the database of the settings."""
-    return open_store(settings.database_url, settings.site.timezone or None)
+    """Open the database of the settings; trends are judged by their rules."""
+    store = open_store(settings.database_url, settings.site.timezone or None)
+    if settings.trends != type(settings.trends)():
+        from reports.charts.judge import Rules  # NumPy takes its time, and the usual rules need nothing
+
+        store.chart_rules = Rules(settings.trends.rules, int(settings.trends.run))
+    return store
 
 
 def source_for(settings: Settings) -> FolderSource:

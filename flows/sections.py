@@ -30,6 +30,11 @@ _DAY = "(mon|tue|wed|thu|fri|sat|sun)"
 RULE = re.compile(rf"\s*[^=]+=\s*[\w.*:-]+?\s*:\s*(daily|{_DAY}(-{_DAY})?)(\s*,\s*{_DAY}(-{_DAY})?)*\s*")  # as reports.due reads it
 
 
+RuleName = Literal[
+    "limits", "two_of_three", "four_of_five", "run", "range", "ewma", "cusum", "trend", "alternating", "narrow", "wide"
+]  # fmt: skip
+
+
 class Section(BaseModel):
     """A section of the file."""
 
@@ -153,6 +158,22 @@ class Checks(Section):
     @classmethod
     def _empty(cls, value: Any) -> Any:
         return value or None
+
+
+class Trends(Section):
+    """How charts of phantom values are judged."""
+
+    rules: Annotated[tuple[RuleName, ...], BeforeValidator(_listed)] = _key(
+        ("limits", "two_of_three", "run", "range", "ewma", "cusum"),
+        "Rules that signal on a chart. Western Electric 1, 2, 4 are limits, two_of_three, run; its rule 3 is four_of_five.",
+        "of limits, two_of_three, four_of_five, run, range, ewma, cusum, trend, alternating, narrow, wide",
+    )
+    run: Literal["8", "9"] = _key("8", "How many values in a row on one side of the baseline signal.", "8 (Western Electric) or 9 (Nelson)")
+
+    @field_validator("run", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
 
 
 class Phantoms(Section):

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Run, Section, Site, Web
+from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Run, Section, Site, Trends, Web
 from qc.errors import ConfigurationError
 
 FILE = "pacsqc.toml"
@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     site: Site = Site()
     checks: Checks = Checks()
     phantoms: Phantoms = Phantoms()
+    trends: Trends = Trends()
     run: Run = Run()
     alerts: Alerts = Alerts()
     web: Web = Web()

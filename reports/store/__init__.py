@@ -37,6 +37,7 @@ from reports.store.lookup import Device
 
 if TYPE_CHECKING:
     from qc.runner import Report
+    from reports.charts.judge import Rules
 
 __all__ = ["ByHand", "Device", "Entry", "Observed", "Seen", "Store", "Work", "open_store"]
 
@@ -73,6 +74,7 @@ class Store:
         self.engine = engine
         self._writer = writer(engine)
         self.zone = zone
+        self.chart_rules: Rules | None = None  # of the site, by which trends are judged; None: the usual ones
 
     def close(self) -> None:
         """Close the connections."""
