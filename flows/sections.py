@@ -211,7 +211,7 @@ class Web(Section):
     host: str = _key(
         "127.0.0.1", "Address that the desk listens on; the default is this machine alone.", "an address or a host name", min_length=1
     )
-    port: int = _key(8700, "Port that the desk listens on; 0: any free one.", "a whole number from 0 to 65535", ge=0, le=65535)
+    port: int = _key(8700, "Port that the desk listens on; 0: any free one.", "a whole number from 0 to 65535", "TCP port", ge=0, le=65535)
     https: bool = _key(
         False, "Whether people reach the desk by https (through a reverse proxy); cookies then go over https only.", "true or false"
     )
@@ -236,4 +236,4 @@ class Web(Section):
     proxy_role: Literal["", "viewer", "technologist", "physicist"] = _key(
         "", "Role of people whom the proxy names and nobody has added. Empty: they are refused.", "empty, viewer, technologist or physicist"
     )
-    open_metrics: bool = _key(False, "Whether /metrics (counts for Prometheus) answers without a token.", "true or false")
+    open_metrics: bool = _key(False, "Whether /metrics (counts for Prometheus) answers without a token.", "true or false", "switch")
