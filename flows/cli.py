@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import alerts, audit_log, devices, look, passes, simulated, web, who
+from flows.commands import alerts, audit_log, devices, judge, look, passes, simulated, web, who
 from flows.voice import set_up
 
 HELP = """Image quality control for a PACS.
@@ -51,6 +51,7 @@ app.command(short_help="One daily pass: inbox, checks, report, alerts.")(passes.
 app.command(short_help="Write the report of a day again.")(passes.report)
 app.add_typer(devices.app, name="device", short_help="Devices: list, rename, merge, choose their limits.")
 app.add_typer(alerts.app, name="alert", short_help="Alerts: try them, send what waits, list.")
+app.add_typer(judge.app, name="judge", short_help="Judge again: stored values under other limits.")
 app.add_typer(web.app, name="web", short_help="The review desk: pages for every morning, in the browser.")
 app.add_typer(audit_log.app, name="audit-log", short_help="The log of changes: check that it is whole, list.")
 app.command(short_help="Show whose hash it is; each use is logged.")(who.who)

@@ -13,7 +13,7 @@ import logging
 import random
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from flows.apart import ApartError, check_apart, where
@@ -198,8 +198,8 @@ def publish_once(store: Store, settings: Settings) -> Tally:
     """
     from flows import tell
 
-    tell.note_problems(store, settings)
-    days = store.stale_days()
+    tell.note_problems(store, settings, tell.missing_tests(store, settings))
+    days = sorted({*store.stale_days(), *_without_a_test(store, settings)})
     for day in reversed(days):
         write_report(store, settings, day)
     tally = Tally(days=[day.isoformat() for day in days])
@@ -208,11 +208,31 @@ def publish_once(store: Store, settings: Settings) -> Tally:
     return tally
 
 
+def _without_a_test(store: Store, settings: Settings) -> list[date]:
+    """Return the last days before today on which tests were expected and nothing came at all, and that have no report yet."""
+    if not settings.phantoms.days:
+        return []
+    from reports import due
+
+    rules = [due.parse(text) for text in settings.phantoms.days]
+    known, written = set(store.days()), set(store.written_days())
+    today = store.now().astimezone(store.zone).date()
+    days = [today - timedelta(days=back) for back in range(1, due.LOOK_BACK + 1)]
+    return [
+        day
+        for day in days
+        if known and min(known) <= day and day not in known | written and due.of_day(store, rules, day, settings.phantoms.holidays)
+    ]
+
+
 def write_report(store: Store, settings: Settings, day: date) -> Path:
     """Write the report of a day; return where it is."""
     from reports import daily as report  # takes its time, and a pass without news does not need it
+    from reports import due
 
-    return report.write(store, day, settings.reports_folder, site=settings.site.name)
+    rules = [due.parse(text) for text in settings.phantoms.days]
+    expected = {"rules": rules, "holidays": settings.phantoms.holidays}
+    return report.write(store, day, settings.reports_folder, site=settings.site.name, **expected)
 
 
 # -- all of it ------------------------------------------------------------------------------------------------------

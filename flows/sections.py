@@ -20,6 +20,14 @@ def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _rules(value: Any) -> Any:
+    return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
+
+
+_DAY = "(mon|tue|wed|thu|fri|sat|sun)"
+RULE = re.compile(rf"\s*[^=]+=\s*[\w.*:-]+?\s*:\s*(daily|{_DAY}(-{_DAY})?)(\s*,\s*{_DAY}(-{_DAY})?)*\s*")  # as reports.due reads it
+
+
 class Section(BaseModel):
     """A section of the file."""
 
@@ -79,9 +87,6 @@ class Site(Section):
         "Time zone of images that do not tell their own. Empty: that of this machine.",
         "a name such as Europe/Berlin, UTC, America/New_York",
     )
-    holidays: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
-        (), "Days on which no test is asked for.", "days like 2026-12-25, separated by commas"
-    )
     key: SecretStr | None = _key(
         None,
         "Secret that turns patient IDs into hashes; who has it can undo them. Not set: made once and kept in the data folder (site.key).",
@@ -97,13 +102,6 @@ class Site(Section):
                 zoneinfo.ZoneInfo(value)
             except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
                 raise ValueError("no such time zone") from error
-        return value
-
-    @field_validator("holidays")
-    @classmethod
-    def _holidays(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
-            date.fromisoformat(one)
         return value
 
     @field_validator("key")
@@ -126,6 +124,24 @@ class Checks(Section):
     max_volume_mb: int = _key(
         1024, "Largest stack that is held in memory at once.", "a whole number from 16 to 1048576", "MB", ge=16, le=1048576
     )
+
+
+class Phantoms(Section):
+    """Which phantom tests are expected."""
+
+    days: Annotated[tuple[str, ...], BeforeValidator(_rules)] = _key(
+        (),
+        "Phantom tests that are expected on days of the week: device, phantom, days. * stands for anything.",
+        "texts such as MR1=acr_mri_large:mon-fri, separated by semicolons in the environment",
+    )
+    holidays: Annotated[tuple[date, ...], BeforeValidator(_listed)] = _key((), "Days on which no test is expected.", "dates as YYYY-MM-DD")
+
+    @field_validator("days")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not RULE.fullmatch(one) for one in value):
+            raise ValueError("no such rule")
+        return value
 
 
 class Run(Section):
@@ -213,7 +229,10 @@ class Web(Section):
     )
     port: int = _key(8700, "Port that the desk listens on; 0: any free one.", "a whole number from 0 to 65535", "TCP port", ge=0, le=65535)
     https: bool = _key(
-        False, "Whether people reach the desk by https (through a reverse proxy); cookies then go over https only.", "true or false"
+        False,
+        "Whether people reach the desk by https (through a reverse proxy); cookies then go over https only.",
+        "true or false",
+        "switch",
     )
     hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
         (), "Names under which people reach the desk; others are refused. Empty: those of this machine if host is, else any.", "host names"

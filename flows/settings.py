@@ -14,13 +14,14 @@ import secrets
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from flows.sections import Alerts, Checks, Data, Database, Inbox, Run, Section, Site, Web
+from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Run, Section, Site, Web
 from qc.errors import ConfigurationError
 
 FILE = "pacsqc.toml"
@@ -47,6 +48,7 @@ class Settings(BaseSettings):
     inbox: Inbox = Inbox()
     site: Site = Site()
     checks: Checks = Checks()
+    phantoms: Phantoms = Phantoms()
     run: Run = Run()
     alerts: Alerts = Alerts()
     web: Web = Web()
@@ -278,7 +280,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Path):
         return value.as_posix()
     if isinstance(value, tuple):
-        return list(value)
+        return [one.isoformat() if isinstance(one, date) else one for one in value]
     return "" if value is None else value
 
 

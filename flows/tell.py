@@ -40,6 +40,19 @@ def note_problems(store: Store, settings: Settings, more: alerts.More | None = N
     return alerts.catch_up(store, routes, minimum=chosen.minimum, link=lambda day: link(settings, day), quiet=quiet, more=more)
 
 
+def missing_tests(store: Store, settings: Settings) -> alerts.More:
+    """Return the phantom tests that the settings expect, and the test sheets that are due, and that were not done."""
+    from reports import due, due_sheets, trends
+
+    trends.refresh(store)
+    today = store.now().astimezone(store.zone).date()
+    rules = [due.parse(text) for text in settings.phantoms.days]
+    off = settings.phantoms.holidays
+    return alerts.More(
+        due.missing(store, rules, today, off) + due_sheets.overdue(store, today, off), frozenset({due.KIND, due_sheets.KIND})
+    )
+
+
 def send_waiting(store: Store, settings: Settings, *, due_only: bool = True) -> Tally:
     """Send what waits, if there is anybody to send it to."""
     if not settings.alert_urls:

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from qc.errors import ConfigurationError
-from reports import frames
+from reports import long_frames as frames
 from reports.charts import baseline as base
 from reports.charts.judge import Rules, Signal
 from reports.charts.trend import NOT_JUDGED, Chart, Segment, Trend, assemble, moment, propose
@@ -45,6 +45,7 @@ def read(
     chart_id: int | None = None,
     day: date | None = None,
     since: date | None = None,
+    until: date | None = None,
     rules: Rules | None = None,
 ) -> list[Trend]:
     """Return the trends of a device, or one, or those that have a value on a day; in order of device, phantom, metric, region.
@@ -55,10 +56,12 @@ def read(
         The device as people see it: of merged ones, that which stays.
     day
         Only charts with a value of this day, as they stood at its end: what came later is not looked at.
+    until
+        Last day.
     since
         First day; not given: `LONGEST_DAYS` before the last. Judging begins with the first point after a baseline that is read.
     """
-    last = day or date.max
+    last = day or until or date.max
     first = since or (day - timedelta(days=LONGEST_DAYS) if day else None)
     charts = frames.charts(store, device_id=device_id, chart_id=chart_id, day=day)
     ids = [one for row in charts["ids"] for one in row]

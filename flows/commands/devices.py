@@ -20,7 +20,7 @@ Which = Annotated[str, typer.Argument(metavar="DEVICE", help="Number or name of 
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the log of changes.")]
 
 
-def _find(store: Store, which: str) -> Device:
+def find(store: Store, which: str) -> Device:
     """Return the device that a number or a name means."""
     devices = store.devices()
     wanted = which.casefold().strip()
@@ -112,7 +112,7 @@ def rename(
     from flows.who import login
 
     with store_of(context, data) as store:
-        found = _find(store, device)
+        found = find(store, device)
         store.rename_device(found.id, alias, login(), reason)
         typer.echo(f"Device {found.id} is now called {' '.join(alias.split())} (was {found.alias}).")
 
@@ -139,7 +139,7 @@ def merge(
 
     with store_of(context, data) as store:
         refuse(["name the device that stays (--into), or --undo"] if undo == bool(into) else [])
-        one, other = _find(store, device), _find(store, into) if into else None
+        one, other = find(store, device), find(store, into) if into else None
         store.merge_devices(one.id, other.id if other else None, login(), reason)
         where = f"part of {other.alias} ({other.id})" if other else "a device of its own"
         typer.echo(f"{one.alias} ({one.id}) is {where} from now on.")
@@ -172,7 +172,7 @@ def criteria(
         refuse(["name criteria sets, or --site, not both"] if site == bool(sets) else [])
         # a file is looked for from wherever the next run is started: keep where it is
         names = tuple(str(Path(name).absolute()) if name.endswith(".toml") else name for name in sets or ())
-        found = _find(store, device)
+        found = find(store, device)
         store.set_device_criteria(found.id, names, login(), reason)
         typer.echo(f"{found.alias} is judged by {', '.join(names) or 'the sets of the site'}.")
 
@@ -192,6 +192,6 @@ def review(
     from flows.who import login
 
     with store_of(context, data) as store:
-        for found in [_find(store, name) for name in device]:
+        for found in [find(store, name) for name in device]:
             store.review_device(found.id, login())
             typer.echo(f"{found.alias} ({found.id}): reviewed.")

@@ -253,6 +253,10 @@ class Store:
         """Return the days whose report is missing or no longer tells all, also where files were only set aside since."""
         return self._read(lambda connection: days.stale(connection, self.zone))
 
+    def written_days(self) -> list[date]:
+        """Return the days that have a report, oldest first."""
+        return self._read(days.written)
+
     def evidence(self, ids: Iterable[int]) -> dict[int, Evidence]:
         """Return pictures and curves by id, as `qc.results` has them."""
         return self._read(lambda connection: lookup.evidence(connection, ids))
