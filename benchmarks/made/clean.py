@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from phantoms.synthetic.catalogue import make
 
 REAL = Path(os.environ.get("PACSQC_REAL_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
-COUNT = 8  # clean series of each base
+COUNT = 6  # clean series of each base
 
 
 def _made(recipe: str, **options: object) -> Callable[[int], list[Dataset]]:
@@ -32,7 +32,7 @@ def _structural() -> list[Dataset]:
     files = sorted((REAL / "series" / "structural_384").glob("*"))
     found = [pydicom.dcmread(file) for file in files if file.suffix == ".dcm"]
     found.sort(key=lambda one: int(one.InstanceNumber))
-    return [one for one in found if one.pixel_array.max() > 200][60:-60]  # the rim of the volume was blanked when the face was taken off
+    return found[150:345]  # from the base of the skull to the vertex: below is the neck, above it was masked
 
 
 def real_head(seed: int) -> list[Dataset]:

@@ -50,15 +50,15 @@ class Artefact:
     relative: bool = False
 
 
-def value(metric: str, sign: float = 1.0, detail: str = "") -> Callable[[Report], float | None]:
-    """Score by a measurement, or by one of its details."""
+def value(metric: str, sign: float = 1.0, detail: str = "", nothing: float | None = None) -> Callable[[Report], float | None]:
+    """Score by a measurement, or by one of its details; `nothing` is the score where the check found nothing to measure."""
 
     def score(report: Report) -> float | None:
         for judged in report.measurements:
             one = judged.measurement
             if one.metric == metric and one.value is not None:
                 return sign * float(one.details[detail] if detail else one.value)
-        return None
+        return nothing
 
     return score
 
@@ -326,11 +326,11 @@ def wrong_dose(data: Studies, level: float, rng: Generator) -> Studies:
 
 MR, CT = ("mr_brain", "real_head"), ("ct_head", "ct_chest")
 ARTEFACTS = (
-    Artefact("stripes", "pixels.stripes", "pixels.stripes", "1 SD of noise, one image", (*MR, *CT), stripe, value("pixels.stripes")),
+    Artefact("stripes", "pixels.stripes", "pixels.stripes", "1 SD of noise, one image", (*MR, *CT), stripe, value("pixels.stripes", nothing=0.0)),
     Artefact("herringbone", "pixels.herringbone", "pixels.herringbone", "1 SD of noise, one image", MR, herringbone, value("pixels.lone_wave")),
     Artefact("zipper", "pixels.stripes", "pixels.stripes", "a row at 30 % of the signal, one image", MR, zipper, found("pixels.stripes")),
     Artefact("ghost", "mr.ghosts", "mr.ghosts", "5 % of the signal", MR, ghost, value("mr.ghost", detail="signed")),
-    Artefact("ring", "ct.rings", "ct.rings", "3 HU, 2 pixels wide", CT, ring, value("ct.ring", detail="score")),
+    Artefact("ring", "ct.rings", "ct.rings", "3 HU, 2 pixels wide", CT, ring, value("ct.patient_ring", detail="score")),
     Artefact("blur", "sharpness", "", "edge 1.5 times as wide", (*MR, *CT), blur, value("image.edge_width"), relative=True),
     Artefact("shading", "pixels.shading", "pixels.shading", "20 % from side to side", MR, shading, value("mr.side_shading"), relative=False),
     Artefact("noise, CT", "noise.level", "", "1.3 times", CT, noise, value("ct.noise_level"), relative=True),

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Row
 
 from qc.identity import patient_hash
 from qc.results import CurveEvidence, Evidence, ImageEvidence, Shape, Status, Subject, worst
+from reports.store import learned
 from reports.store import schema as t
 from reports.store.clean import Cleaner, Places, file_name
 from reports.store.devices import Devices, Equipment, equipment
@@ -114,6 +115,7 @@ def write(connection: Connection, work: Row, prepared: Prepared, at: datetime, s
         connection, t.skipped, [{**row, "study_id": work.study_id, "first_at": at, "report_day": when.day} for row in prepared.skipped]
     )
     _adopt(connection, work.study_id, when.day, places)
+    learned.compare(connection, work.study_id)
 
 
 def write_quarantined(connection: Connection, work: Row, message: str, at: datetime, site: tzinfo | None) -> None:
@@ -233,6 +235,8 @@ def _series(series: Series, report: Report, cleaner: Cleaner) -> dict[str, Any]:
         "instances": len(series.instances),
         "frames": len(series.frames),
         "status": str(Status.INFO if nothing_to_check else worst(statuses)),
+        "protocol": cleaner.optional(series.first("ProtocolName") or series.description),
+        "body_part": cleaner.optional(series.first("BodyPartExamined")),
     }
 
 
