@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import date, timedelta
 from pathlib import Path
 
+from flows import drift
 from flows.apart import ApartError, check_apart, where
 from flows.judges import Runners
 from flows.owner import is_dead, new_owner
@@ -139,7 +140,7 @@ def process_batch(store: Store, source: Source, settings: Settings, owner: str) 
                 break
             tally.claimed += 1
             try:
-                report = _check(runners, source, work, lease_s)
+                report = _check(store, runners, source, work, lease_s)
                 kept = store.complete(work.id, owner, report, hash_key)
             except Transient as error:
                 store.give_back(work.id, owner, "transient", str(error), TRY_AGAIN_S * work.attempts * random.uniform(0.5, 1.5))
@@ -157,12 +158,13 @@ def process_batch(store: Store, source: Source, settings: Settings, owner: str) 
     return tally
 
 
-def _check(runners: Runners, source: Source, work: Work, deadline_s: float) -> Report:
+def _check(store: Store, runners: Runners, source: Source, work: Work, deadline_s: float) -> Report:
     """Run the checks on the files of one study; in a process of its own where an earlier attempt came to nothing."""
     paths = source.fetch(work.paths)
     present = [path for path in paths if path.exists()]
     runner = runners.for_study(present)
     report = runner.paths(present) if work.attempts == 1 else check_apart(runner.options, present, deadline_s)
+    drift.add(store, runner, report)
     gone = [path.name for path in paths if not path.exists()]
     if gone:
         report.given += len(gone)

@@ -94,9 +94,6 @@ class Site(Section):
         "Time zone of images that do not tell their own. Empty: that of this machine.",
         "a name such as Europe/Berlin, UTC, America/New_York",
     )
-    holidays: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
-        (), "Days on which no test is asked for.", "days like 2026-12-25, separated by commas"
-    )
     key: SecretStr | None = _key(
         None,
         "Secret that turns patient IDs into hashes; who has it can undo them. Not set: made once and kept in the data folder (site.key).",
@@ -112,13 +109,6 @@ class Site(Section):
                 zoneinfo.ZoneInfo(value)
             except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
                 raise ValueError("no such time zone") from error
-        return value
-
-    @field_validator("holidays")
-    @classmethod
-    def _holidays(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
-            date.fromisoformat(one)
         return value
 
     @field_validator("key")
@@ -277,9 +267,12 @@ class Web(Section):
     host: str = _key(
         "127.0.0.1", "Address that the desk listens on; the default is this machine alone.", "an address or a host name", min_length=1
     )
-    port: int = _key(8700, "Port that the desk listens on; 0: any free one.", "a whole number from 0 to 65535", ge=0, le=65535)
+    port: int = _key(8700, "Port that the desk listens on; 0: any free one.", "a whole number from 0 to 65535", "TCP port", ge=0, le=65535)
     https: bool = _key(
-        False, "Whether people reach the desk by https (through a reverse proxy); cookies then go over https only.", "true or false"
+        False,
+        "Whether people reach the desk by https (through a reverse proxy); cookies then go over https only.",
+        "true or false",
+        "switch",
     )
     hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
         (), "Names under which people reach the desk; others are refused. Empty: those of this machine if host is, else any.", "host names"
@@ -302,4 +295,4 @@ class Web(Section):
     proxy_role: Literal["", "viewer", "technologist", "physicist"] = _key(
         "", "Role of people whom the proxy names and nobody has added. Empty: they are refused.", "empty, viewer, technologist or physicist"
     )
-    open_metrics: bool = _key(False, "Whether /metrics (counts for Prometheus) answers without a token.", "true or false")
+    open_metrics: bool = _key(False, "Whether /metrics (counts for Prometheus) answers without a token.", "true or false", "switch")

@@ -193,3 +193,16 @@ def test_same_answer_twice_and_inputs_unchanged():
     assert one == two
     assert made.datasets[3].PixelData == before
     assert np.isfinite(list(one.values())).all()
+
+
+@pytest.mark.parametrize("offset", [(0.0, 0.0), (4.0, -3.0)])
+def test_a_ring_in_water_is_found_about_the_middle_of_the_scanner(offset):
+    names = run(scan("ct_water", ring_hu=8.0, ring_mm=32.0, noise_hu=4.0, offset_mm=offset).datasets)[1]
+    ring = names["ct.ring"]
+    assert ring.measurement.value == pytest.approx(8.0, rel=0.2)
+    assert ring.measurement.details["radius_mm"] == pytest.approx(32.0, abs=1.0)
+    assert ring.measurement.details["significant"]
+    assert ring.verdict.status is Status.FAIL
+    bare = run(scan("ct_water", noise_hu=4.0, offset_mm=offset).datasets)[1]["ct.ring"]
+    assert bare.verdict.status is Status.PASS
+    assert not bare.measurement.details["significant"]

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 from starlette.exceptions import HTTPException
 
-from reports import chart_figure, frames, trends, words
+from reports import chart_figure, long_frames, trends, words
 from reports.frames import LEVELS
 from reports.problems import Row
 from reports.store import days as told
@@ -181,7 +181,7 @@ def _drawn(desk: Desk, device_id: int, chart: int) -> tuple[Trend, Any]:
 def _points_mark(connection: Connection, chart: int) -> Any:
     """Return what changes when a value comes to a chart or one of those merged with it."""
     p = t.trend_point
-    ids = [one for one, owner in frames.charts_of_merged(connection).items() if owner == chart] or [chart]
+    ids = [one for one, owner in long_frames.charts_of_merged(connection).items() if owner == chart] or [chart]
     chosen = sa.select(sa.func.count(), sa.func.max(p.c.id), sa.func.max(p.c.day)).where(p.c.chart_id.in_(ids))
     return tuple(connection.execute(chosen).one())
 
@@ -218,7 +218,7 @@ def _findings(connection: Connection, device_id: int, last: Any) -> list[Row]:
 
 def _lines(desk: Desk, connection: Connection, device_id: int) -> list[Line]:
     """Return the charts of a device with their last values. How each stands is worked out once for what is on it."""
-    charts = frames.charts(desk.store, device_id=device_id)
+    charts = long_frames.charts(desk.store, device_id=device_id)
     p = t.trend_point
     ids = [one for row in charts["ids"] for one in row]
     newest = {}

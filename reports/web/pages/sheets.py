@@ -12,9 +12,10 @@ from sqlalchemy.engine import Connection
 from starlette.concurrency import run_in_threadpool
 
 from qc.errors import ConfigurationError
+from reports import due_sheets
 from reports.store import lookup, sheet_import, sheets
 from reports.store.local import zone_name
-from reports.web import access, expected
+from reports.web import access
 from reports.web.access import Asking
 from reports.web.desk import Desk, desk_of
 
@@ -110,7 +111,7 @@ def _index(request: Request, me: Asking) -> Response:
     desk = desk_of(request)
     today = desk.today()
     with desk.store.reading() as connection:
-        due = expected.on(connection, today, desk.config.holidays, back=BACK_DAYS)
+        due = due_sheets.on(connection, today, desk.config.holidays, back=BACK_DAYS)
     order = sorted(due, key=lambda one: (one.done or one.due is None, one.due or date.max, one.sheet.title, one.device))
     return desk.page(request, "sheets.html", me, due=order, today=today, back=BACK_DAYS)
 
