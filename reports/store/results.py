@@ -271,7 +271,7 @@ def _series(series: Series, report: Report, cleaner: Cleaner) -> dict[str, Any]:
         "instances": len(series.instances),
         "frames": len(series.frames),
         "status": str(Status.INFO if nothing_to_check else worst(statuses)),
-        "protocol": cleaner.optional(series.first("ProtocolName") or series.description),
+        "protocol_name": cleaner.optional(series.first("ProtocolName") or series.description),
         "body_part": cleaner.optional(series.first("BodyPartExamined")),
     }
 

@@ -227,7 +227,7 @@ series = Table(
     Column("instances", Integer, nullable=False),
     Column("frames", Integer, nullable=False),
     Column("status", String, nullable=False),
-    Column("protocol", String),  # with body_part and device: whose history a value belongs to
+    Column("protocol_name", String),  # with body_part and device: whose history a value belongs to
     Column("body_part", String),
 )
 

@@ -10,10 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("series", sa.Column("protocol", sa.String(), nullable=True))
+    op.add_column("series", sa.Column("protocol_name", sa.String(), nullable=True))
     op.add_column("series", sa.Column("body_part", sa.String(), nullable=True))
 
 
 def downgrade() -> None:
     op.drop_column("series", "body_part")
-    op.drop_column("series", "protocol")
+    op.drop_column("series", "protocol_name")
