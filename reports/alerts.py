@@ -90,9 +90,8 @@ def look(store: Store, day: date) -> Looked:
         studied = {names[row.device_id][0] for row in connection.execute(_of_day(t.daily_device, day)) if row.studies}
         measured = {(names[row.device_id][0], row.metric) for row in connection.execute(_of_day(t.daily_metric, day)) if row.n}
     charts: dict[tuple[int, str], list[trends.Trend]] = {}
-    for one in judged:
-        if one.last is not None:
-            charts.setdefault((one.chart.device_id, one.chart.metric), []).append(one)
+    for one in judged:  # those without a baseline too: after a service what drifted before is over
+        charts.setdefault((one.chart.device_id, one.chart.metric), []).append(one)
     for (device_id, metric), some in charts.items():
         number = sum(one.state == "alarm" for one in some)
         if number:
