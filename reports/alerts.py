@@ -69,6 +69,10 @@ class More:
     troubles: Sequence[Trouble] = ()
     kinds: frozenset[str] = frozenset()
 
+    def __or__(self, other: More) -> More:
+        """Return what both found."""
+        return More((*self.troubles, *other.troubles), self.kinds | other.kinds)
+
 
 @dataclass(frozen=True)
 class Looked:

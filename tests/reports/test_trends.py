@@ -277,7 +277,8 @@ def test_problems_from_anywhere(store: Store) -> None:
     kinds = ("silent_device", "disk_low")
     row = {"kind": "silent_device", "subject": "device:2", "status": "warn", "message": "CT2 is silent: no study for 3 days"}
     disk = {"kind": "disk_low", "subject": "disk:data", "status": "fail", "message": "the disk of the data folder has 512 MB left"}
-    told = [alerts.catch_up(store, more=alerts.from_notices(some, kinds)) for some in ([row], [row], [row, disk], [disk], [], [])]
+    tests = alerts.More(kinds=frozenset({"phantom_missing"}))
+    told = [alerts.catch_up(store, more=alerts.from_notices(some, kinds) | tests) for some in ([row], [row], [row, disk], [disk], [], [])]
     assert told == [1, 0, 1, 1, 1, 0]
     text = "".join(one.text for one in alerts.messages(store))
     assert "CT2 is silent" in text
