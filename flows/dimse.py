@@ -38,6 +38,17 @@ UNKNOWN_DESTINATION = 0xA801
 CONTEXTS = 126  # of 128: one is the retrieve itself
 CLASSES = [context.abstract_syntax for context in AllStoragePresentationContexts]
 SYNTAXES = ALL_TRANSFER_SYNTAXES
+# What is asked for where only headers are wanted.
+HEADERS = (
+    "SOPInstanceUID", "SOPClassUID", "InstanceNumber", "ImageType", "StudyDate", "StudyTime", "SeriesDate", "SeriesTime", "AcquisitionDate",
+    "AcquisitionTime", "ContentDate", "ContentTime", "Modality", "Manufacturer", "ManufacturerModelName", "StationName",
+    "DeviceSerialNumber", "SoftwareVersions", "InstitutionName", "StudyDescription", "SeriesDescription", "ProtocolName", "SeriesNumber",
+    "AcquisitionNumber", "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientPosition", "BodyPartExamined",
+    "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "SliceLocation", "SliceThickness", "SpacingBetweenSlices",
+    "PixelSpacing", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel",
+    "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept", "NumberOfFrames", "KVP", "XRayTubeCurrent", "Exposure",
+    "ConvolutionKernel", "RepetitionTime", "EchoTime", "FlipAngle", "MagneticFieldStrength", "ImagesInAcquisition",
+)  # fmt: skip
 
 
 class DestinationUnknown(ConfigurationError):
@@ -209,6 +220,23 @@ class Pacs:
 
         with self._talk([build_context(model), *storage], roles, [(evt.EVT_C_STORE, store)]) as association:
             return self._end(association.send_c_get(_identifier(keys), model)), came
+
+    def headers(self, study_uid: str, series_uid: str) -> list[Dataset]:
+        """C-FIND at the level of images with every attribute that header checks use; a PACS gives those it keeps in its database.
+
+        Raises
+        ------
+        Transient
+            If no final answer came, or the PACS refuses.
+        """
+        keys = {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid, **dict.fromkeys(HEADERS, "")}
+        answers, status = self.find("IMAGE", keys)
+        if status != 0:
+            raise Transient(f"{self.peer.name} refuses the headers of a series ({_hex(status)})")
+        for one in answers:
+            one.StudyInstanceUID, one.SeriesInstanceUID = study_uid, series_uid
+            one.pop("QueryRetrieveLevel", None)
+        return answers
 
     def move(self, keys: dict[str, Any]) -> Moved:
         """C-MOVE to the destination of the peer; return how it ended by the word of the PACS.

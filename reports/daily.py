@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports import export, figures, frames, problems, strips, words
+from reports.intake import Intake, of_day
 from reports.problems import Item, Problem, Row, Titles, Unjudged
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Day:
     pictures: dict[int, Any]
     frames: dict[str, pd.DataFrame]
     site: str = ""
+    intake: Intake = field(default_factory=Intake)
 
     @property
     def unread(self) -> list[Row]:
@@ -196,6 +198,7 @@ def gather(store: Store, day: date, site: str = "") -> Day:
         pictures=_pictures(store, found),
         frames=tables,
         site=site,
+        intake=of_day(store, day),
     )
 
 

@@ -41,6 +41,7 @@ TITLES = {
     "series.not_a_volume": "All images at one position",
     "stack.incomplete": "Images of a repeated scan are missing",
     "stack.last_volume_incomplete": "Last repetition was not finished",
+    "study.fewer_than_counted": "Fewer images than the archive counts",
     "study.incomplete": "Fewer images in the study than announced",
     "study.more_than_expected": "More images than expected",
     "geometry.no_position": "Slice positions are missing",

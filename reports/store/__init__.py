@@ -21,12 +21,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from qc.results import Evidence
-from reports.store import audit, days, ledger, lookup, people, results
+from reports.store import audit, days, intake, ledger, lookup, notices, people, results
 from reports.store import schema as t
 from reports.store.audit import Entry
 from reports.store.clean import Cleaner, Places
 from reports.store.connect import engine_for, migrate, now, transaction, writer
 from reports.store.devices import Devices, equipment
+from reports.store.intake import Ended, Lacking, Standing
 from reports.store.ledger import Observed, Seen, Work
 from reports.store.local import parse_date, zone_of
 from reports.store.lookup import Device
@@ -34,9 +35,10 @@ from reports.store.lookup import Device
 if TYPE_CHECKING:
     from qc.runner import Report
 
-__all__ = ["Device", "Entry", "Observed", "Seen", "Store", "Work", "open_store"]
+__all__ = ["Device", "Ended", "Entry", "Lacking", "Observed", "Seen", "Standing", "Store", "Work", "open_store"]
 
 T = TypeVar("T")
+Aside = tuple[str, str, str]  # path, reason, message of a file that gave no instance
 
 CHUNK = 2000  # files of one transaction of `observe`
 
@@ -84,6 +86,13 @@ class Store:
     def reading(self) -> Iterator[Connection]:
         """Give a connection for reading: one consistent view."""
         with transaction(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection that sees the database as it is now, however long it reads and whatever others write."""
+        engine = self.engine if self.engine.dialect.name == "sqlite" else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with transaction(engine) as connection:
             yield connection
 
     @contextmanager
@@ -140,13 +149,63 @@ class Store:
             known = ledger.source_id(connection, source)
             connection.execute(sa.update(t.source).where(t.source.c.id == known).values(watermark=cursor))
 
-    def settle(self, quiet_s: float, *, parameters: str = "", checks: str = "", priority: int = 0) -> int:
+    def look(self, source: str, seen: Sequence[Seen], aside: Sequence[Aside], standings: Sequence[Standing], cursor: str) -> Observed:
+        """Note what one look at a source gave: its instances, what was set aside, where its studies stand, and where to go on.
+
+        One transaction, but for all but the last of very many instances: the cursor never tells of what was not noted.
+        """
+        chunks, places, total = list(ledger.batches(seen, CHUNK)) or [[]], self.places, Observed()
+        for number, some in enumerate(chunks, 1):
+            with self.writing() as connection:
+                part = ledger.observe(connection, source, some, places)
+                total = Observed(total.new + part.new, total.changed + part.changed, total.unchanged + part.unchanged)
+                if number < len(chunks):
+                    continue
+                for path, reason, message in aside:
+                    ledger.skip(connection, source, path, reason, message, places)
+                known = ledger.source_id(connection, source)
+                intake.note(connection, known, standings, now(connection))
+                connection.execute(sa.update(t.source).where(t.source.c.id == known).values(watermark=cursor))
+        return total
+
+    @contextmanager
+    def looking(self, source: str, owner: str, seconds: float, dead: Callable[[str], bool]) -> Iterator[bool]:
+        """Have a source to oneself; gives False where another process that lives has it."""
+        with self.writing() as connection:
+            known = ledger.source_id(connection, source)
+            other = intake.source_owner(connection, known)
+            if other is not None and dead(other):
+                intake.free_source(connection, known, other)
+            taken = intake.lease_source(connection, known, owner, now(connection), seconds)
+        try:
+            yield taken
+        finally:
+            if taken:
+                with self.writing() as connection:
+                    intake.free_source(connection, known, owner)
+
+    def reached(self, source: str, latency_s: float | None, message: str = "") -> None:
+        """Note that a source answered, or (latency None) that it did not and why."""
+        with self.writing() as connection:
+            intake.reached(connection, ledger.source_id(connection, source), now(connection), latency_s, message)
+
+    def standings(self, state: str | None = None, day: date | None = None, limit: int = 1000) -> list[dict[str, Any]]:
+        """Return where the studies of the sources stand, the newest change first."""
+        return self._read(lambda connection: intake.rows(connection, state, day, limit))
+
+    def retrieves(self, study_uid: str) -> list[dict[str, Any]]:
+        """Return how each retrieve of a study ended, by the word of its source."""
+        return self._read(lambda connection: intake.retrieves(connection, study_uid))
+
+    def settle(self, quiet_s: float, *, parameters: str = "", checks: str = "", priority: int = 0, source: str | None = None) -> int:
         """Make work for studies with nothing new for `quiet_s` seconds whose files changed since they were last checked.
 
         Parameters
         ----------
         parameters, checks
             Hashes of the parameters and of the checks that will run; part of the identity of the work.
+        source
+            Only studies of which this source has something.
 
         Returns
         -------
@@ -154,7 +213,16 @@ class Store:
             Number of studies that got new work.
         """
         with self.writing() as connection:
-            return ledger.settle(connection, quiet_s, parameters, checks, priority)
+            return ledger.settle(connection, quiet_s, parameters, checks, priority, source)
+
+    def selected(self, first: date, last: date, code: str = "", modality: str = "") -> list[str]:
+        """Return the checked studies of some days, of them only those with a finding of a code, or a series of a modality."""
+        return self._read(lambda connection: lookup.selected(connection, first, last, code, modality))
+
+    def again(self, study_uids: Sequence[str], *, checks: str) -> int:
+        """Make work of studies though their files did not change; return how many. `checks`: a new text, which tells it from older work."""
+        with self.writing() as connection:
+            return ledger.again(connection, study_uids, checks)
 
     # -- work ---------------------------------------------------------------------------------------------------
 
@@ -266,6 +334,25 @@ class Store:
             days.note_written(connection, day, name, at)
             if then is not None:
                 then(connection)
+
+    # -- the plant ----------------------------------------------------------------------------------------------
+
+    def notice(self, kind: str, subject: str, status: str, message: str) -> None:
+        """Open a notice, or note that it still holds."""
+        with self.writing() as connection:
+            notices.put(connection, kind, subject, status, message, now(connection))
+
+    def notices_now(self, kind: str, found: Mapping[str, tuple[str, str]]) -> None:
+        """Say all there is to notice of a kind (subject -> status, message); what was open and is not among them is over."""
+        with self.writing() as connection:
+            at = now(connection)
+            for subject, (status, message) in found.items():
+                notices.put(connection, kind, subject, status, message, at)
+            notices.clear(connection, kind, found.keys(), at)
+
+    def notices(self) -> list[dict[str, Any]]:
+        """Return the open notices, the oldest first."""
+        return self._read(notices.opened)
 
     # -- devices and the audit log ------------------------------------------------------------------------------
 

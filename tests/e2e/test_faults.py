@@ -18,7 +18,8 @@ from pacs_peers import body, kept, series, wait_for
 
 from flows.dimse import Peer
 from flows.sources.dicomweb import DicomwebSource
-from flows.sources.dimse import DimseSource, Wanted
+from flows.sources.dimse import DimseSource
+from flows.sources.wanted import Wanted
 from flows.spool import INCOMING, Spool
 from flows.web import WebPeer
 from qc.errors import Transient
@@ -135,10 +136,10 @@ def test_a_line_that_is_cut_is_said_and_the_next_look_completes(archive, tmp_pat
         found, cursor = source().observe(None)
     assert {body(path) for path in kept(tmp_path)} <= bodies
     if found is not None:
-        incomplete = [one for one in found.skipped if one.reason == "incomplete"]
+        incomplete = [one for one in found.standings if one.state == "incomplete"]
         whole = {one.study_uid for one in found.seen}
         assert len(incomplete) + len(whole) == STUDIES  # each is complete, or said to be incomplete
-        assert all("1.2.826." in one.message for one in incomplete)  # with the missing instances by name
+        assert all("1.2.826." in one.message and one.missing for one in incomplete)  # with the missing instances by name
     line.refuse = True
     with pytest.raises(Transient):
         source().observe(cursor)
@@ -147,5 +148,5 @@ def test_a_line_that_is_cut_is_said_and_the_next_look_completes(archive, tmp_pat
     found, cursor = source().observe(None)
     line.close()
     assert {one.sop_uid for one in found.seen} == {one.SOPInstanceUID for one in archive.have}
-    assert [one for one in found.skipped if one.reason == "incomplete"] == []
+    assert {one.state for one in found.standings} <= {"complete"}
     assert sorted(body(path) for path in kept(tmp_path)) == sorted(bodies)
