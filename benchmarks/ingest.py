@@ -76,7 +76,9 @@ def bare_series(archive: Orthanc, folder: Path) -> int:
 def bare_instances(archive: Orthanc, folder: Path) -> int:
     """WADO-RS of each instance in a request of its own, after a list of them."""
     with requests.Session() as session:
-        listed = session.get(f"{archive.dicomweb}/studies/{STUDY}/instances", headers={"Accept": "application/dicom+json"}, timeout=600).json()
+        listed = session.get(
+            f"{archive.dicomweb}/studies/{STUDY}/instances", headers={"Accept": "application/dicom+json"}, timeout=600
+        ).json()
         for number, one in enumerate(listed):
             sop, of_series = one["00080018"]["Value"][0], one["0020000E"]["Value"][0]
             url = f"{archive.dicomweb}/studies/{STUDY}/series/{of_series}/instances/{sop}"
@@ -144,7 +146,9 @@ def main() -> int:
             }
             best = measure(ways, archive, top, wanted)
     bare = min(best[name] for name in ways if name.startswith("bare WADO"))
-    print(f"\n{wanted.instances} instances of {wanted.size} x {wanted.size}, best of {wanted.rounds}\n\n| way | s | to the faster bare loop |\n|---|---|---|")
+    print(
+        f"\n{wanted.instances} instances of {wanted.size} x {wanted.size}, best of {wanted.rounds}\n\n| way | s | to the faster bare loop |\n|---|---|---|"
+    )
     for name, seconds in best.items():
         print(f"| {name} | {seconds:.2f} | {seconds / bare:.2f} |")
     print(f"\nours by C-GET to the bare C-GET: {best['ours, C-GET'] / best['bare C-GET (pynetdicom)']:.2f}; limit {LIMIT}")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from pydicom.dataset import Dataset
@@ -27,6 +28,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from flows.network import Tls, entity
+from flows.pipeline import Pipeline
 from flows.spool import DiskFull, Kept, Spool, file_head
 from qc.errors import ConfigurationError, Transient
 
@@ -203,7 +205,7 @@ class Pacs:
 
     def get(self, keys: dict[str, Any], spool: Spool, classes: Sequence[str] = ()) -> tuple[Moved, list[Kept]]:
         """C-GET into a spool; return how it ended by the word of the PACS, and what came. `classes`: the storage classes to expect."""
-        came: list[Kept] = []
+        pipeline = Pipeline()
         model = GET[self.peer.quirks.model]
         storage = storage_contexts(classes)
         roles = [build_role(uid, scp_role=True) for uid in dict.fromkeys(str(one.abstract_syntax) for one in storage)]
@@ -212,14 +214,18 @@ class Pacs:
             request = event.request
             head = file_head(str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID), str(event.context.transfer_syntax))
             try:
-                with request.DataSet.getbuffer() as body:
-                    came.append(spool.keep(str(request.AffectedSOPInstanceUID), (head, body)))
+                pipeline.submit(partial(spool.keep, str(request.AffectedSOPInstanceUID), (head, request.DataSet.getbuffer())))
             except (DiskFull, OSError):
                 return 0xA700
             return 0x0000
 
         with self._talk([build_context(model), *storage], roles, [(evt.EVT_C_STORE, store)]) as association:
-            return self._end(association.send_c_get(_identifier(keys), model)), came
+            try:
+                with pipeline:
+                    ended = self._end(association.send_c_get(_identifier(keys), model))
+            except (DiskFull, OSError):
+                ended = Moved(0xA700, len(pipeline.came))
+            return ended, pipeline.came
 
     def headers(self, study_uid: str, series_uid: str) -> list[Dataset]:
         """C-FIND at the level of images with every attribute that header checks use; a PACS gives those it keeps in its database.

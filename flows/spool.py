@@ -104,7 +104,7 @@ class Spool:
         safe = re.sub(r"[^0-9A-Za-z._-]", "_", sop_uid)[:64].lstrip(".")
         digest = hashlib.sha256(sop_uid.encode("utf-8", "surrogateescape")).hexdigest()
         name = safe if safe == sop_uid and safe else f"{safe}-{digest[:16]}"
-        return self.root / digest[:2] / f"{name}.dcm"
+        return self.root / digest[:1] / f"{name}.dcm"  # few folders: each costs a flush
 
     def holds(self, sop_uid: str) -> bool:
         """Tell whether there is an instance with this UID."""

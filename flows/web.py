@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,6 +20,7 @@ from pydicom.dataset import Dataset
 
 from flows.dimse import Moved, Quirks
 from flows.multipart import Truncated, keep_file, parts
+from flows.pipeline import Pipeline
 from flows.spool import DiskFull, Kept, Spool
 from qc.errors import ConfigurationError, Transient
 
@@ -169,13 +171,15 @@ class Web:
             for part, name in (("studies", "StudyInstanceUID"), ("series", "SeriesInstanceUID"), ("instances", "SOPInstanceUID"))
             if keys.get(name)
         )
-        came: list[Kept] = []
+        pipeline = Pipeline()
+        came = pipeline.came
         timeout = (self.peer.connect_s, self.peer.answer_s)
+        url, accept = self.peer.url.rstrip("/") + path, {"Accept": ACCEPT}
         try:
-            with self._session.get(self.peer.url.rstrip("/") + path, headers={"Accept": ACCEPT}, stream=True, timeout=timeout) as answer:
+            with pipeline, self._session.get(url, headers=accept, stream=True, timeout=timeout) as answer:
                 answer.raise_for_status()
                 for part in parts(answer.iter_content(PIECE), answer.headers.get("Content-Type", "")):
-                    came.append(keep_file(spool, part))
+                    pipeline.submit(partial(keep_file, spool, part))
         except requests.HTTPError as error:
             meaning = self._meaning(error)
             if isinstance(meaning, ConfigurationError):
