@@ -27,7 +27,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     Verification,
 )
 
-from flows.network import Tls, entity
+from flows.network import Tls, entity, hasten
 from flows.pipeline import Pipeline
 from flows.spool import DiskFull, Kept, Spool, file_head
 from qc.errors import ConfigurationError, Transient
@@ -301,6 +301,7 @@ class Pacs:
         if one.is_established:
             wanted = contexts[0].abstract_syntax
             if any(context.abstract_syntax == wanted for context in one.accepted_contexts):
+                hasten(one, waiting=True)
                 return one
             one.release()
             raise ConfigurationError(f"{peer.name} offers no {wanted.name} to {peer.own_title!r}")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-
-from pydicom.dataset import Dataset
+from typing import Any
 
 from flows.dimse import Pacs
 from flows.listed import Series as Series
@@ -200,7 +199,7 @@ def _window(start: datetime, end: datetime) -> dict[str, str]:
     return keys
 
 
-def study_of(answer: Dataset) -> Study | None:
+def study_of(answer: Any) -> Study | None:
     uid = _text(answer, "StudyInstanceUID")
     if not uid:
         return None
@@ -211,7 +210,7 @@ def study_of(answer: Dataset) -> Study | None:
     return Study(uid, *texts, listed, _text(answer, "StudyDescription"), *counts, _text(answer, STATION))
 
 
-def _text(answer: Dataset, keyword: str) -> str:
+def _text(answer: Any, keyword: str) -> str:
     value = answer.get(keyword)
     return "" if value is None else str(value).strip("\0 ")
 

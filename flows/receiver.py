@@ -19,7 +19,7 @@ from pynetdicom import ALL_TRANSFER_SYNTAXES, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined]
 from pynetdicom.transport import ThreadedAssociationServer
 
-from flows.network import Tls, entity
+from flows.network import Tls, entity, hasten
 from flows.spool import DiskFull, Flush, Kept, Spool, file_head
 from qc.errors import ConfigurationError
 
@@ -125,6 +125,7 @@ class Receiver:
             (evt.EVT_N_ACTION, self._commit),
             (evt.EVT_ABORTED, self._aborted),
             (evt.EVT_REJECTED, self._refused),
+            (evt.EVT_ESTABLISHED, lambda event: hasten(event.assoc, waiting=False)),
         ]
         context = options.tls.context(server=True) if options.tls else None
         try:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import requests
 from dicomweb_client.api import DICOMwebClient
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 
 from flows.dimse import Moved, Quirks
@@ -121,7 +122,7 @@ class Web:
             raise self._meaning(error) from error
         return perf_counter() - start
 
-    def find(self, level: str, keys: dict[str, Any]) -> tuple[list[Dataset], int]:
+    def find(self, level: str, keys: dict[str, Any]) -> tuple[list[Any], int]:
         """QIDO-RS, page after page; return the answers, and a status like that of a C-FIND.
 
         Raises
@@ -129,7 +130,7 @@ class Web:
         Transient, ConfigurationError
             If the archive cannot be reached, or will not talk to us.
         """
-        answers: dict[str, Dataset] = {}
+        answers: dict[str, dict[str, Any]] = {}
         asked = 0
         while True:
             try:
@@ -149,7 +150,7 @@ class Web:
             if not page or len(answers) == known:
                 return list(answers.values()), SUCCESS
 
-    def _page(self, level: str, keys: dict[str, Any], offset: int) -> list[Dataset]:
+    def _page(self, level: str, keys: dict[str, Any], offset: int) -> list[dict[str, Any]]:
         above = {name: keys[name] for name in list(UID.values())[: list(UID).index(level)] if keys.get(name)}
         filters = {name: value for name, value in keys.items() if value and name not in above}
         how = {"limit": PAGE, "offset": offset, "fields": [name for name in keys if name not in above], "search_filters": filters}
@@ -159,7 +160,7 @@ class Web:
             found = self._client.search_for_series(above["StudyInstanceUID"], **how)
         else:
             found = self._client.search_for_instances(above["StudyInstanceUID"], above["SeriesInstanceUID"], **how)
-        return [Dataset.from_json(one) for one in found]
+        return [_answer(one) for one in found]
 
     def get(self, keys: dict[str, Any], spool: Spool, classes: Sequence[str] = ()) -> tuple[Moved, list[Kept]]:
         """WADO-RS of a study, a series or an instance into a spool; return how it ended, and what came.
@@ -223,6 +224,18 @@ class Web:
         return Transient(
             f"{self.peer.name} cannot be reached (HTTP {code})" if code else f"{self.peer.name} cannot be reached ({type(error).__name__})"
         )
+
+
+def _answer(one: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer by keyword; one value bare, several as a list, an empty attribute not at all. (A `Dataset` would check each.)"""
+    found = {}
+    for tag, element in one.items():
+        values = element.get("Value") if isinstance(element, dict) else None
+        keyword = keyword_for_tag(int(tag, 16)) if values else ""
+        if keyword:
+            plain = [value.get("Alphabetic", "") if isinstance(value, dict) else value for value in values]
+            found[keyword] = plain[0] if len(plain) == 1 else plain
+    return found
 
 
 def _small(one: dict[str, Any]) -> Dataset:

@@ -19,12 +19,12 @@ INBOX, RECEIVED = "inbox", "received"
 def all_sources(settings: Settings) -> Sources:
     """Return every source: those of the settings, the inbox, and what the receiver took.
 
-    The inbox is left out where other sources are named and nobody named or made an inbox.
+    The inbox is left out where the settings name sources, and nobody named or made an inbox.
     """
     made: list[Source] = [source_for(one, settings) for one in settings.sources]
     if settings.received_folder.is_dir():
         made.append(_folder(settings, settings.received_folder, settings.receiver.quiet_seconds, RECEIVED))
-    if not made or settings.inbox.folder is not None or settings.inbox_folder.is_dir():
+    if not settings.sources or settings.inbox.folder is not None or settings.inbox_folder.is_dir():
         made.append(inbox(settings))
     return Sources(made)
 

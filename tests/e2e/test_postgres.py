@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import CODE, run_pacsqc
+from command_line import CODE, run_pacsqc
 from pacs_peers import series, write
 from postgres_peer import database, postgres
 

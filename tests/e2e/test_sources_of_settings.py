@@ -6,7 +6,7 @@ import json
 from datetime import date, datetime, timedelta
 
 import pytest
-from conftest import run_pacsqc
+from command_line import run_pacsqc
 from orthanc_peer import PLUGIN, orthanc
 from pacs_peers import free_port, kept, series, tool
 
