@@ -18,7 +18,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows import headers
 from flows.apart import ApartError, check_apart, where
 from flows.judges import Runners
 from flows.lacking import added, lacking_findings
@@ -202,10 +201,10 @@ def process_batch(store: Store, sources: Sources | Source, settings: Settings, o
 
 def _check(runners: Runners, sources: Sources | Source, work: Work, deadline_s: float) -> Report:
     """Run the checks on the files of one study; in a process of its own where an earlier attempt came to nothing."""
-    paths = as_sources(sources).fetch(work)
+    paths, bare = as_sources(sources).fetch(work)
     present = [path for path in paths if path.exists()]
-    heads = [path for path in present if headers.FOLDER in path.parts and path.parent.parent.name == headers.FOLDER]
-    whole = [path for path in present if path not in set(heads)]
+    heads = [path for path in present if path in bare]
+    whole = [path for path in present if path not in bare]
     runner = runners.for_study(present)
     parts = [(runner.options, whole)] if whole or not heads else []
     parts += [(dataclasses.replace(runner.options, pixels=False), heads)] if heads else []
@@ -226,7 +225,7 @@ def _check(runners: Runners, sources: Sources | Source, work: Work, deadline_s: 
         report.skipped += [Rejected(name, "gone", "the file was no longer there when its turn came") for name in gone]
         text = f"{len(gone)} of {len(paths)} files were gone from the inbox before they could be checked, first {gone[0]}"
         subject = Subject("study", work.study_uid or None)
-        advice = "Something empties the inbox too early. Send the study again."
+        advice = "Something empties the inbox too early, or they were deleted after upkeep.keep_days. Send the study again."
         report.findings.append(Finding("file.gone", Status.NOT_EVALUABLE, text, subject, {"count": len(gone)}, advice, "files"))
     return report
 

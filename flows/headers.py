@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from io import BytesIO
-from pathlib import Path
 
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian
 
+from flows.listed import HEADERS
 from flows.spool import Kept, Spool, file_head
-
-FOLDER = "headers"
 
 
 def spool_of(spool: Spool) -> Spool:
     """Return where the headers of a source are kept: in a folder of their own, so that none is taken for the whole instance."""
-    return Spool(spool.root / FOLDER, spool.least_free)
-
-
-def is_header(path: Path) -> bool:
-    """Tell whether a path within a spool is that of a header without pixels."""
-    return path.parts[:1] == (FOLDER,)
+    return Spool(spool.root / HEADERS, spool.least_free)
 
 
 def keep(spool: Spool, found: Iterable[Dataset]) -> list[Kept]:

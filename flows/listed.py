@@ -1,8 +1,11 @@
-"""A study and a series as an archive lists them."""
+"""A study and a series as an archive lists them, and where headers without pixels are kept."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+HEADERS = "headers"  # folder within the spool of an archive
 
 
 @dataclass(frozen=True)
@@ -29,3 +32,8 @@ class Series:
     description: str
     instances: int | None
     station: str = ""
+
+
+def is_header(path: Path) -> bool:
+    """Tell whether a path within the spool of an archive is that of a header that came without its pixels."""
+    return path.parts[:1] == (HEADERS,)

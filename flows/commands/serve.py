@@ -64,4 +64,5 @@ def schedule(
             typer.echo(scheduled.in_words(), nl=False)
             return
         outcome.check_data_folder(chosen)
+        outcome.check_inbox(chosen)
         scheduled.serve_all(chosen, receiver)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from flows.listed import is_header
 from flows.sources import Source
 from qc.errors import ConfigurationError
 from reports.store import Work
@@ -35,8 +36,8 @@ class Sources:
             raise ConfigurationError(f"there is no source {name!r}; the settings name {', '.join(self._by_name) or 'none'}")
         return self._by_name[name]
 
-    def fetch(self, work: Work) -> list[Path]:
-        """Return the files of a study, each once, in the order of its paths.
+    def fetch(self, work: Work) -> tuple[list[Path], set[Path]]:
+        """Return the files of a study, each once, and which of them are headers that came without their pixels.
 
         Raises
         ------
@@ -45,7 +46,9 @@ class Sources:
         ConfigurationError
             If files came from a source that the settings do not name any more.
         """
-        return self.places(zip(work.sources, work.paths, strict=True), work.study_uid)
+        pairs = list(zip(work.sources, work.paths, strict=True))
+        bare = [(name, path) for name, path in pairs if self.named(name).counts and is_header(path)]
+        return self.places(pairs, work.study_uid), set(self.places(bare))
 
     def places(self, paths: Iterable[tuple[str, Path]], study_uid: str = "") -> list[Path]:
         """Return where files are, each once; with the study they are of, what was deleted is fetched again."""

@@ -15,7 +15,7 @@ from flows.dimse import Pacs, Peer
 from flows.receiver import ReceiverOptions, serve
 from flows.retrieve import retrieve
 from flows.sources.dimse import DimseSource
-from flows.sources.wanted import Wanted
+from flows.sources.wanted import Rule, Wanted
 from flows.spool import Spool
 
 pytestmark = pytest.mark.pacs
@@ -133,3 +133,16 @@ def test_as_a_source_each_instance_is_seen_once_and_late_ones_are_seen(tmp_path)
         lost, again = source.observe(None)  # a lost cursor costs time, nothing else
         assert {one.path for one in lost.seen} == {one.path for one in found.seen}
         assert again == cursor
+
+
+def test_headers_alone_by_a_query_of_the_images(archive, tmp_path):
+    wanted = Wanted(rules=(Rule(take="headers"),))
+    source = DimseSource(peer(archive), Spool(tmp_path), wanted, clock=lambda: DAY.timestamp() + 40_000)
+    found, _ = source.observe(None)
+    assert {one.sop_uid for one in found.seen} == {one.SOPInstanceUID for one in archive.have}
+    (stands,) = (one for one in found.standings if one.study_uid == STUDY)
+    assert (stands.state, stands.retrieves) == ("complete", ())  # not a single image was sent
+    assert stands.sampled == "0 of 2 series taken whole; 2 with headers only"
+    heads = [pydicom.dcmread(path) for path in kept(tmp_path)]
+    assert {(one.StudyInstanceUID, one.Modality, one.Rows) for one in heads} == {(STUDY, "CT", 16)}
+    assert not any("PixelData" in one for one in heads)

@@ -17,9 +17,11 @@ from flows.sources.dicomweb import DicomwebSource
 from flows.sources.dimse import DimseSource
 from flows.sources.folder import FolderSource
 from flows.sources.orthanc import OrthancSource
+from flows.sources.several import Sources
 from flows.sources.wanted import Rule, Share, Wanted, in_words, why_not
 from flows.throttle import Throttle
 from qc.errors import ConfigurationError
+from reports.store import Work
 
 FOUR = """
 [[sources]]
@@ -196,3 +198,11 @@ def test_a_throttle_holds_the_rate():
     for _ in range(20):
         throttle(500_000)
     assert now[0] == pytest.approx(10 + 100 + 9)
+
+
+def test_a_folder_that_is_called_headers_is_a_folder_like_any_other():
+    Path("in").mkdir()
+    work = Work(1, "1.2.3", 1, (Path("headers/a/1.dcm"), Path("b/2.dcm")), "f", 1, ("inbox", "inbox"))
+    paths, bare = Sources([FolderSource(Path("in"), 0, Path("unpacked"))]).fetch(work)
+    assert [path.as_posix() for path in paths] == ["in/headers/a/1.dcm", "in/b/2.dcm"]
+    assert bare == set()
