@@ -6,13 +6,32 @@ about a second because it never loads Prefect, pandas or the database.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows.commands import alerts, devices, intake, keep, look, passes, serve, simulated, who
+from flows.commands import (
+    alerts,
+    audit_log,
+    devices,
+    intake,
+    judge,
+    keep,
+    look,
+    passes,
+    protocols,
+    serve,
+    simulated,
+    trend,
+    web,
+    who,
+)  # fmt: skip
 from flows.voice import set_up
+
+# set before numpy is loaded: our matrices are small, and threads that wait for each other cost a busy machine seconds
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 HELP = """Image quality control for a PACS.
 
@@ -61,7 +80,12 @@ app.command(short_help="What is done every night: sweep, retention, notices.")(k
 app.command(short_help="Everything in one verified file.")(keep.backup)
 app.command(short_help="Bring a backup back.")(keep.restore)
 app.add_typer(devices.app, name="device", short_help="Devices: list, rename, merge, choose their limits.")
+app.add_typer(protocols.app, name="protocol", short_help="Protocols: learn them, show them, hold series against them.")
 app.add_typer(alerts.app, name="alert", short_help="Alerts: try them, send what waits, list.")
+app.add_typer(trend.app, name="trend", short_help="Trends: charts, baselines, service events.")
+app.add_typer(judge.app, name="judge", short_help="Judge again: stored values under other limits.")
+app.add_typer(web.app, name="web", short_help="The review desk: pages for every morning, in the browser.")
+app.add_typer(audit_log.app, name="audit-log", short_help="The log of changes: check that it is whole, list.")
 app.command(short_help="Show whose hash it is; each use is logged.")(who.who)
 app.command(short_help="Print the settings in effect.")(look.settings)
 app.add_typer(simulated.app, name="simulate", short_help="A made-up day with planted faults: write it, mark answers.")

@@ -39,10 +39,9 @@ _OTHER_CODES = {
 
 def other_codes() -> dict[str, str]:
     """Return the findings that no check declares, with what they mean."""
-    from flows import lacking
     from qc import history, protocol_audit
 
-    return _OTHER_CODES | history.CODES | protocol_audit.CODES | lacking.CODES
+    return _OTHER_CODES | history.CODES | protocol_audit.CODES
 
 
 def choose(specs: Sequence[CheckSpec], name: str) -> list[CheckSpec]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from flows.listed import Study as Study
 from flows.rest import Rest
 from flows.web import Web
 from qc.errors import Transient
+from qc.expected import Announced
 
 Archive = Pacs | Web | Rest  # they answer the same calls
 
@@ -153,6 +154,25 @@ def expected(pacs: Archive, study_uid: str, of_study: int | None = None, only: C
     if by_series is not None:
         return Expected(None, by_series, "series", every_series)
     return Expected(None, of_study, "study" if of_study is not None else "", every_series)
+
+
+def announced(study: Study, told: Expected, only: Collection[str] | None = None) -> Announced:
+    """Return what a PACS said of a study, to be compared with what is here. A number it did not give stays unknown, never 0.
+
+    `only`: the series that were to come; of a study that was taken in part nothing is said but of these.
+    """
+    listed_series = [one for one in told.series if only is None or one.uid in only]
+    series: dict[str, list[str] | int | None] = {one.uid: one.instances for one in listed_series}
+    if told.images is not None:
+        series = {one.uid: [] for one in listed_series}
+        for image in told.images:
+            listed = series.setdefault(image.series_uid, [])
+            if isinstance(listed, list):
+                listed.append(image.uid)
+    if only is not None:
+        return Announced(series)
+    total = told.total if told.total is not None else study.instances
+    return Announced(series, bool(told.series), total, study.series)
 
 
 def _slice(pacs: Archive, start: datetime, end: datetime, result: Studies) -> None:

@@ -1,11 +1,10 @@
-"""What is looked after every night, as plain functions: sweep, retention, silent scanners, due tests, sources, disk, backup.
+"""What is looked after every night, as plain functions: sweep, retention, silent scanners, sources, disk, backup.
 
 sweep -> retention -> notices -> backup        all of it: `run_upkeep`
 """
 
 from __future__ import annotations
 
-import fnmatch
 import logging
 import math
 import shutil
@@ -17,7 +16,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from flows import daily
-from flows.sections import DUE
 from flows.settings import Settings
 from flows.source_sections import ArchiveSection
 from flows.sources.chosen import RECEIVED
@@ -113,7 +111,6 @@ def notice_all(store: Store, settings: Settings) -> None:
     """Look for everything that people are to be told of the plant."""
     today = store.now().astimezone(store.zone).date()
     store.notices_now("silent_device", silent_devices(store, settings, today))
-    store.notices_now("phantom_due", due_phantoms(store, settings, today))
     store.notices_now("source_unreachable", unreached(store))
     store.notices_now("disk_low", low_disks(settings))
     with store.writing() as connection:
@@ -145,29 +142,6 @@ def silent_devices(store: Store, settings: Settings, today: date) -> dict[str, t
         if silent > max(settings.upkeep.silent_least_days, settings.upkeep.silent_factor * usual):
             text = f"{names[key]} is silent: no study for {silent} days, its last is of {some[-1]}; it is used to a pause of at most {usual} days"
             found[f"device:{key}"] = ("warn", text)
-    return found
-
-
-def due_phantoms(store: Store, settings: Settings, today: date) -> dict[str, tuple[str, str]]:
-    """Return the phantom tests that the settings ask for and that are overdue."""
-    found = {}
-    for text in settings.phantoms.due:
-        match = DUE.match(text)
-        assert match  # the settings were checked
-        pattern, phantom, days = match[1].strip(), match[2].strip(), int(match[3])
-        with store.reading() as connection:
-            last = notices.last_of_class(connection, phantom if ":" in phantom else f"phantom:{phantom}")
-        for device in store.devices():
-            if device.merged_into is not None or not fnmatch.fnmatchcase(device.alias.casefold(), pattern.casefold()):
-                continue
-            tested = last.get(device.id)
-            if tested is None:
-                message = f"{device.alias}: no test with {phantom} is known; one is due every {days} days"
-            elif (late := (today - tested).days - days) > 0:
-                message = f"{device.alias}: the test with {phantom} is {late} days overdue; the last one is of {tested}, one is due every {days} days"
-            else:
-                continue
-            found[f"device:{device.id} {phantom}"] = ("warn", message)
     return found
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+
+from qc.criteria import DEFAULT as CRITERIA
 
 
 def _key(default: Any, sentence: str, allowed: str, unit: str = "", *, secret: bool = False, **limits: Any) -> Any:
@@ -15,11 +18,21 @@ def _key(default: Any, sentence: str, allowed: str, unit: str = "", *, secret: b
     return Field(default, description=sentence, json_schema_extra={"unit": unit, "allowed": allowed, "secret": secret}, **limits)
 
 
-DUE = re.compile(r"^([^=:]+)=([^=:]+):(\d{1,4})$")
-
-
 def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _rules(value: Any) -> Any:
+    return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
+
+
+_DAY = "(mon|tue|wed|thu|fri|sat|sun)"
+RULE = re.compile(rf"\s*[^=]+=\s*[\w.*:-]+?\s*:\s*(daily|{_DAY}(-{_DAY})?)(\s*,\s*{_DAY}(-{_DAY})?)*\s*")  # as reports.due reads it
+
+
+RuleName = Literal[
+    "limits", "two_of_three", "four_of_five", "run", "range", "ewma", "cusum", "trend", "alternating", "narrow", "wide"
+]  # fmt: skip
 
 
 class Section(BaseModel):
@@ -110,14 +123,65 @@ class Checks(Section):
     """How images are checked."""
 
     criteria: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
-        ("acr-mri-2022",),
+        CRITERIA,
         "Criteria sets, asked in this order; the first that knows a limit gives it.",
         "names of built-in sets or paths of .toml files",
         min_length=1,
     )
+    protocols: Path | None = _key(
+        None,
+        "File with the protocols that series are compared with; `pacsqc protocol learn` writes one. Empty: series are not compared.",
+        "a .toml file",
+        "path",
+    )
+    allowed: Path | None = _key(
+        None,
+        "File with departures from the standard that are let pass, by maker and model, beside the built-in ones. Empty: none.",
+        "a .toml file",
+        "path",
+    )
     max_volume_mb: int = _key(
         1024, "Largest stack that is held in memory at once.", "a whole number from 16 to 1048576", "MB", ge=16, le=1048576
     )
+
+    @field_validator("protocols", "allowed", mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        return value or None
+
+
+class Trends(Section):
+    """How charts of phantom values are judged."""
+
+    rules: Annotated[tuple[RuleName, ...], BeforeValidator(_listed)] = _key(
+        ("limits", "two_of_three", "run", "range", "ewma", "cusum"),
+        "Rules that signal on a chart. Western Electric 1, 2, 4 are limits, two_of_three, run; its rule 3 is four_of_five.",
+        "of limits, two_of_three, four_of_five, run, range, ewma, cusum, trend, alternating, narrow, wide",
+    )
+    run: Literal["8", "9"] = _key("8", "How many values in a row on one side of the baseline signal.", "8 (Western Electric) or 9 (Nelson)")
+
+    @field_validator("run", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
+
+
+class Phantoms(Section):
+    """Which phantom tests are expected."""
+
+    days: Annotated[tuple[str, ...], BeforeValidator(_rules)] = _key(
+        (),
+        "Phantom tests that are expected on days of the week: device, phantom, days. * stands for anything.",
+        "texts such as MR1=acr_mri_large:mon-fri, separated by semicolons in the environment",
+    )
+    holidays: Annotated[tuple[date, ...], BeforeValidator(_listed)] = _key((), "Days on which no test is expected.", "dates as YYYY-MM-DD")
+
+    @field_validator("days")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not RULE.fullmatch(one) for one in value):
+            raise ValueError("no such rule")
+        return value
 
 
 class Run(Section):
@@ -227,23 +291,6 @@ class Upkeep(Section):
         return value or None
 
 
-class Phantoms(Section):
-    """How often each device is to be tested."""
-
-    due: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
-        (),
-        "Phantom tests that are due: device, phantom and days between two, e.g. MR1=acr_mri_large:7. * stands for anything.",
-        "texts such as DEVICE=PHANTOM:DAYS",
-    )
-
-    @field_validator("due")
-    @classmethod
-    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(not DUE.match(one) for one in value):
-            raise ValueError("no such text")
-        return value
-
-
 class Alerts(Section):
     """Who is told when something is wrong."""
 
@@ -252,6 +299,24 @@ class Alerts(Section):
         "Who is told of new failures, as apprise writes it (mail, chat, SMS ...), separated by blanks. Empty: nobody.",
         "e.g. mailtos://USER:PASSWORD@HOST?to=QA@HOST, ntfys://HOST/TOPIC, jsons://HOST/PATH",
         secret=True,
+    )
+    urls_fail: SecretStr = _key(
+        SecretStr(""), "Who else is told of problems whose status is fail, e.g. by SMS. Empty: nobody.", "as alerts.urls", secret=True
+    )
+    urls_error: SecretStr = _key(
+        SecretStr(""), "Who else is told of software errors, e.g. whoever maintains pacsqc. Empty: nobody.", "as alerts.urls", secret=True
+    )
+    urls_warn: SecretStr = _key(
+        SecretStr(""), "Who else is told of warnings, drifting charts among them. Empty: nobody.", "as alerts.urls", secret=True
+    )
+    quiet_hours: str = _key(
+        "", "Hours of the night in which messages wait, by the clock of the site. Empty: none.", "empty or e.g. 22:00-06:30"
+    )
+    quiet_days: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        (), "Days on which messages wait from midnight to midnight.", "of mon, tue, wed, thu, fri, sat, sun"
+    )
+    quiet_breaks: Literal["", "fail", "error", "warn"] = _key(
+        "fail", "The mildest status that is sent in quiet hours all the same. Empty: none is.", "empty, fail, error or warn"
     )
     link: str = _key(
         "",
@@ -265,9 +330,60 @@ class Alerts(Section):
         "fail, error or warn",
     )
 
-    @field_validator("urls")
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        if value and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d-([01]?\d|2[0-3]):[0-5]\d", value.replace(" ", "")):
+            raise ValueError("no hours")
+        return value
+
+    @field_validator("quiet_days")
+    @classmethod
+    def _days(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if set(value) - {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}:
+            raise ValueError("no day of the week")
+        return value
+
+    @field_validator("urls", "urls_fail", "urls_error", "urls_warn")
     @classmethod
     def _addresses(cls, value: SecretStr) -> SecretStr:
         if any("://" not in one for one in value.get_secret_value().split()):
             raise ValueError("not an address")
         return value
+
+
+class Web(Section):
+    """The review desk (`pacsqc web`)."""
+
+    host: str = _key(
+        "127.0.0.1", "Address that the desk listens on; the default is this machine alone.", "an address or a host name", min_length=1
+    )
+    port: int = _key(8700, "Port that the desk listens on; 0: any free one.", "a whole number from 0 to 65535", "TCP port", ge=0, le=65535)
+    https: bool = _key(
+        False,
+        "Whether people reach the desk by https (through a reverse proxy); cookies then go over https only.",
+        "true or false",
+        "switch",
+    )
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        (), "Names under which people reach the desk; others are refused. Empty: those of this machine if host is, else any.", "host names"
+    )
+    idle_minutes: int = _key(
+        120, "Somebody who does nothing for so long is signed out.", "a whole number from 1 to 10080", "min", ge=1, le=10080
+    )
+    longest_hours: int = _key(12, "Everybody is signed out after so long.", "a whole number from 1 to 168", "h", ge=1, le=168)
+    proxy_header: str = _key(
+        "",
+        "Header in which a reverse proxy that signs people in (e.g. with OpenID Connect) names the login. Empty: people sign in here.",
+        "empty or e.g. X-Remote-User",
+        pattern=r"^[A-Za-z0-9-]*$",
+    )
+    proxies: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        ("127.0.0.1", "::1"),
+        "Addresses of reverse proxies whose header is believed; nobody else may be able to send from them.",
+        "addresses",
+    )
+    proxy_role: Literal["", "viewer", "technologist", "physicist"] = _key(
+        "", "Role of people whom the proxy names and nobody has added. Empty: they are refused.", "empty, viewer, technologist or physicist"
+    )
+    open_metrics: bool = _key(False, "Whether /metrics (counts for Prometheus) answers without a token.", "true or false", "switch")

@@ -14,6 +14,7 @@ import secrets
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from pydantic import SecretStr, SerializeAsAny, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from flows import source_settings
-from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Receiver, Run, Section, Site, Upkeep
+from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Receiver, Run, Section, Site, Trends, Upkeep, Web
 from flows.source_sections import SourceSection
 from qc.errors import ConfigurationError
 
@@ -49,11 +50,13 @@ class Settings(BaseSettings):
     inbox: Inbox = Inbox()
     site: Site = Site()
     checks: Checks = Checks()
+    phantoms: Phantoms = Phantoms()
+    trends: Trends = Trends()
     run: Run = Run()
     alerts: Alerts = Alerts()
     receiver: Receiver = Receiver()
     upkeep: Upkeep = Upkeep()
-    phantoms: Phantoms = Phantoms()
+    web: Web = Web()
     sources: tuple[SerializeAsAny[SourceSection], ...] = ()
 
     @classmethod
@@ -88,8 +91,14 @@ class Settings(BaseSettings):
         return self.database.url.get_secret_value() or f"sqlite:///{(self.data.folder / 'results.sqlite').absolute()}"
 
     @property
+    def alert_routes(self) -> dict[str, tuple[str, ...]]:
+        """Who is told of what: targets by status, those under the empty name of everything. Empty: nobody is told."""
+        found = {"": self.alerts.urls, "fail": self.alerts.urls_fail, "error": self.alerts.urls_error, "warn": self.alerts.urls_warn}
+        return {name: urls for name, one in found.items() if (urls := tuple(one.get_secret_value().split()))}
+
+    @property
     def alert_urls(self) -> tuple[str, ...]:
-        return tuple(self.alerts.urls.get_secret_value().split())
+        return tuple(dict.fromkeys(url for some in self.alert_routes.values() for url in some))
 
 
 SECTIONS: dict[str, type[Section]] = {name: one.annotation for name, one in Settings.model_fields.items() if name != "sources"}  # type: ignore[misc]
@@ -217,12 +226,24 @@ def _anchored(settings: Settings, base: Path) -> Settings:
     data = settings.data.model_copy(update={"folder": base / settings.data.folder})
     inbox = settings.inbox.model_copy(update={"folder": base / settings.inbox.folder if settings.inbox.folder else None})
     sets = tuple(str(base / name) if name.endswith(".toml") else name for name in settings.checks.criteria)
-    checks = settings.checks.model_copy(update={"criteria": sets})
+    owned = {name: base / path for name in ("protocols", "allowed") if (path := getattr(settings.checks, name))}
+    checks = settings.checks.model_copy(update={"criteria": sets, **owned})
     folder = settings.receiver.folder
     files = {name: base / path for name in ("certificate", "key", "trusted") if (path := getattr(settings.receiver, name)) is not None}
     receiver = settings.receiver.model_copy(update={"folder": base / folder if folder else None, **files})
     sources = tuple(source_settings.anchored(one, base) for one in settings.sources)
     return settings.model_copy(update={"data": data, "inbox": inbox, "checks": checks, "receiver": receiver, "sources": sources})
+
+
+def parameters(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return what the settings say about single checks, as `qc.runner.Options.parameters` has it."""
+    found: dict[str, dict[str, Any]] = {}
+    if settings.checks.protocols:
+        protocols = {"file": str(settings.checks.protocols), "site": settings.site.name}
+        found |= {"protocol": protocols, "protocol.vertical": protocols}
+    if settings.checks.allowed:
+        found["header.conformance"] = {"allowed": str(settings.checks.allowed)}
+    return found
 
 
 @contextmanager
@@ -292,7 +313,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Path):
         return value.as_posix()
     if isinstance(value, tuple):
-        return list(value)
+        return [one.isoformat() if isinstance(one, date) else one for one in value]
     return "" if value is None else value
 
 

@@ -258,7 +258,7 @@ class _Look:
             self._stand(study, "incomplete", "no_answer", str(error))
             return
         heads = self._headers(study, [uid for uid, (take, _) in chosen.items() if take == "headers"])
-        self._judge(study, known, done, heads, in_words(chosen))
+        self._judge(study, known, done, heads, chosen)
 
     def _headers(self, study: Study, series: list[str]) -> list[Path]:
         """Bring the headers of series of which nothing more is wanted."""
@@ -267,8 +267,9 @@ class _Look:
         place = headers.spool_of(self.source.spool)
         return [kept.path for uid in series for kept in headers.keep(place, self.archive.headers(study.uid, uid))]
 
-    def _judge(self, study: Study, known: Known, done: Retrieved, heads: list[Path], sampled: str) -> None:
+    def _judge(self, study: Study, known: Known, done: Retrieved, heads: list[Path], chosen: dict[str, Any]) -> None:
         """Say where a study stands by what was counted, and hand it over if it is time."""
+        sampled = in_words(chosen)
         if known.total != done.expected.total or not known.same_since:
             known.same_since, known.done = self.now, False
         known.total, known.listed = done.expected.total, study.instances
@@ -291,6 +292,8 @@ class _Look:
             text = "" if done.state == "complete" else "the archive does not count, so nobody can tell whether it is whole"
             self._stand(study, done.state, "" if done.state == "complete" else "no_count", text, done, sampled)
         known.done = True
+        whole = {uid for uid, (take, _) in chosen.items() if take == "pixels"}
+        self.found.announced[study.uid] = inventory.announced(study, done.expected, None if len(whole) == len(chosen) else whole)
         for path in [*done.paths, *heads]:
             self.source.read(path, self.found)
 

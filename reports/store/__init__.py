@@ -20,25 +20,30 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from qc import protocol
+from qc.expected import Announced
+from qc.protocol_audit import Arrival
 from qc.results import Evidence
-from reports.store import audit, days, intake, ledger, lookup, notices, people, results
+from reports.store import acquisitions, announced, audit, by_hand, days, ledger, lookup, people, results
 from reports.store import schema as t
 from reports.store.audit import Entry
+from reports.store.by_hand import ByHand
 from reports.store.clean import Cleaner, Places
 from reports.store.connect import engine_for, migrate, now, transaction, writer
 from reports.store.devices import Devices, equipment
-from reports.store.intake import Ended, Lacking, Standing
+from reports.store.intake import Ended, Standing
+from reports.store.intake_methods import Intake
 from reports.store.ledger import Observed, Seen, Work
 from reports.store.local import parse_date, zone_of
 from reports.store.lookup import Device
 
 if TYPE_CHECKING:
     from qc.runner import Report
+    from reports.charts.judge import Rules
 
-__all__ = ["Device", "Ended", "Entry", "Lacking", "Observed", "Seen", "Standing", "Store", "Work", "open_store"]
+__all__ = ["ByHand", "Device", "Ended", "Entry", "Observed", "Seen", "Standing", "Store", "Work", "open_store"]
 
 T = TypeVar("T")
-Aside = tuple[str, str, str]  # path, reason, message of a file that gave no instance
 
 CHUNK = 2000  # files of one transaction of `observe`
 
@@ -64,13 +69,14 @@ def open_store(url: str, timezone: str | None = None) -> Store:
     return Store(engine, zone)
 
 
-class Store:
+class Store(Intake):
     """The database behind plain methods. Open one a process; threads may share it."""
 
     def __init__(self, engine: Engine, zone: tzinfo | None = None) -> None:
         self.engine = engine
         self._writer = writer(engine)
         self.zone = zone
+        self.chart_rules: Rules | None = None  # of the site, by which trends are judged; None: the usual ones
 
     def close(self) -> None:
         """Close the connections."""
@@ -149,54 +155,6 @@ class Store:
             known = ledger.source_id(connection, source)
             connection.execute(sa.update(t.source).where(t.source.c.id == known).values(watermark=cursor))
 
-    def look(self, source: str, seen: Sequence[Seen], aside: Sequence[Aside], standings: Sequence[Standing], cursor: str) -> Observed:
-        """Note what one look at a source gave: its instances, what was set aside, where its studies stand, and where to go on.
-
-        One transaction, but for all but the last of very many instances: the cursor never tells of what was not noted.
-        """
-        chunks, places, total = list(ledger.batches(seen, CHUNK)) or [[]], self.places, Observed()
-        for number, some in enumerate(chunks, 1):
-            with self.writing() as connection:
-                part = ledger.observe(connection, source, some, places)
-                total = Observed(total.new + part.new, total.changed + part.changed, total.unchanged + part.unchanged)
-                if number < len(chunks):
-                    continue
-                for path, reason, message in aside:
-                    ledger.skip(connection, source, path, reason, message, places)
-                known = ledger.source_id(connection, source)
-                intake.note(connection, known, standings, now(connection))
-                connection.execute(sa.update(t.source).where(t.source.c.id == known).values(watermark=cursor))
-        return total
-
-    @contextmanager
-    def looking(self, source: str, owner: str, seconds: float, dead: Callable[[str], bool]) -> Iterator[bool]:
-        """Have a source to oneself; gives False where another process that lives has it."""
-        with self.writing() as connection:
-            known = ledger.source_id(connection, source)
-            other = intake.source_owner(connection, known)
-            if other is not None and dead(other):
-                intake.free_source(connection, known, other)
-            taken = intake.lease_source(connection, known, owner, now(connection), seconds)
-        try:
-            yield taken
-        finally:
-            if taken:
-                with self.writing() as connection:
-                    intake.free_source(connection, known, owner)
-
-    def reached(self, source: str, latency_s: float | None, message: str = "") -> None:
-        """Note that a source answered, or (latency None) that it did not and why."""
-        with self.writing() as connection:
-            intake.reached(connection, ledger.source_id(connection, source), now(connection), latency_s, message)
-
-    def standings(self, state: str | None = None, day: date | None = None, limit: int = 1000) -> list[dict[str, Any]]:
-        """Return where the studies of the sources stand, the newest change first."""
-        return self._read(lambda connection: intake.rows(connection, state, day, limit))
-
-    def retrieves(self, study_uid: str) -> list[dict[str, Any]]:
-        """Return how each retrieve of a study ended, by the word of its source."""
-        return self._read(lambda connection: intake.retrieves(connection, study_uid))
-
     def settle(self, quiet_s: float, *, parameters: str = "", checks: str = "", priority: int = 0, source: str | None = None) -> int:
         """Make work for studies with nothing new for `quiet_s` seconds whose files changed since they were last checked.
 
@@ -214,15 +172,6 @@ class Store:
         """
         with self.writing() as connection:
             return ledger.settle(connection, quiet_s, parameters, checks, priority, source)
-
-    def selected(self, first: date, last: date, code: str = "", modality: str = "") -> list[str]:
-        """Return the checked studies of some days, of them only those with a finding of a code, or a series of a modality."""
-        return self._read(lambda connection: lookup.selected(connection, first, last, code, modality))
-
-    def again(self, study_uids: Sequence[str], *, checks: str) -> int:
-        """Make work of studies though their files did not change; return how many. `checks`: a new text, which tells it from older work."""
-        with self.writing() as connection:
-            return ledger.again(connection, study_uids, checks)
 
     # -- work ---------------------------------------------------------------------------------------------------
 
@@ -250,7 +199,11 @@ class Store:
             return ledger.renew(connection, work_id, owner, lease_s)
 
     def complete(self, work_id: int, owner: str, report: Report, hash_key: bytes) -> bool:
-        """Write the results and end the work, in one transaction; False, and nothing written, where it is no longer the owner's."""
+        """Write the results and end the work, in one transaction; False, and nothing written, where it is no longer the owner's.
+
+        What only the database can find (against the source's count, earlier studies of the patient, other series of the scanner) is
+        added to the findings of the report.
+        """
         places = self.places
         prepared = results.prepare(report, hash_key, places)  # pictures are encoded before the database is held up
         with self.writing() as connection:
@@ -258,8 +211,22 @@ class Store:
             row = ledger.finish(connection, work_id, owner, at)
             if row is None:
                 return False
+            found = results.only_here(connection, row, prepared, self.zone)
+            prepared.add(found, Cleaner())
             results.write(connection, row, prepared, at, self.zone, places)
+        report.findings += found
         return True
+
+    def announce(self, source: str, study_uid: str, told: Announced) -> bool:
+        """Note how much a source says a study is; a study that is here already is checked again where that is news.
+
+        Returns
+        -------
+        bool
+            Whether it was news.
+        """
+        with self.writing() as connection:
+            return announced.note(connection, source, study_uid, told)
 
     def give_back(self, work_id: int, owner: str, kind: str, message: str, delay_s: float = 0.0) -> None:
         """Return work that could not be done for the moment; after three attempts it is set aside with an error finding.
@@ -321,6 +288,18 @@ class Store:
         """Return the days whose report is missing or no longer tells all, also where files were only set aside since."""
         return self._read(lambda connection: days.stale(connection, self.zone))
 
+    def acquisitions(self, site: str = "", since: date | None = None) -> list[protocol.Row]:
+        """Return how series were acquired, oldest first: what protocols are learned from. `site` is put into their keys."""
+        return self._read(lambda connection: acquisitions.rows(connection, site, since))
+
+    def arrivals(self, since: date | None = None) -> list[Arrival]:
+        """Return when series were acquired by their scanner's clock, and when they came by ours."""
+        return self._read(lambda connection: acquisitions.arrivals(connection, self.zone, since))
+
+    def written_days(self) -> list[date]:
+        """Return the days that have a report, oldest first."""
+        return self._read(days.written)
+
     def evidence(self, ids: Iterable[int]) -> dict[int, Evidence]:
         """Return pictures and curves by id, as `qc.results` has them."""
         return self._read(lambda connection: lookup.evidence(connection, ids))
@@ -334,25 +313,6 @@ class Store:
             days.note_written(connection, day, name, at)
             if then is not None:
                 then(connection)
-
-    # -- the plant ----------------------------------------------------------------------------------------------
-
-    def notice(self, kind: str, subject: str, status: str, message: str) -> None:
-        """Open a notice, or note that it still holds."""
-        with self.writing() as connection:
-            notices.put(connection, kind, subject, status, message, now(connection))
-
-    def notices_now(self, kind: str, found: Mapping[str, tuple[str, str]]) -> None:
-        """Say all there is to notice of a kind (subject -> status, message); what was open and is not among them is over."""
-        with self.writing() as connection:
-            at = now(connection)
-            for subject, (status, message) in found.items():
-                notices.put(connection, kind, subject, status, message, at)
-            notices.clear(connection, kind, found.keys(), at)
-
-    def notices(self) -> list[dict[str, Any]]:
-        """Return the open notices, the oldest first."""
-        return self._read(notices.opened)
 
     # -- devices and the audit log ------------------------------------------------------------------------------
 
@@ -398,6 +358,33 @@ class Store:
         with self.writing() as connection:
             people.review(connection, device_id, who)
 
+    def device_for(self, tags: Mapping[str, Any]) -> int:
+        """Return the device that made an image, made where it was never seen before."""
+        made_by = equipment(tags.get, Cleaner([tags]))
+        with self.writing() as connection:
+            devices, day = Devices(connection), parse_date(tags.get("StudyDate"))
+            number = devices.find(made_by, day)
+            known = devices.known(made_by, day)
+        return number if known is None else int(known.id)
+
+    # -- set by hand --------------------------------------------------------------------------------------------
+
+    def keep_by_hand(
+        self, device_id: int | None, study_uid: str | None, check: str, parameters: Mapping[str, Any], who: str, why: str, again: bool
+    ) -> int:
+        """Keep what a person set in a phantom test; `again`: the automatic runs of the device use it from now on."""
+        with self.writing() as connection:
+            return by_hand.keep(connection, device_id, study_uid, check, parameters, who, why, again)
+
+    def forget_by_hand(self, device_id: int, check: str, who: str, why: str) -> int:
+        """End the use of what was set for a check in automatic runs of a device; return how many settings that ended."""
+        with self.writing() as connection:
+            return by_hand.forget(connection, device_id, check, who, why)
+
+    def by_hand(self, device_id: int | None = None) -> list[ByHand]:
+        """Return what people set by hand, oldest first: of one device, or all."""
+        return self._read(lambda connection: by_hand.settings(connection, device_id))
+
     def log(self, who: str, what: str, before: Any = None, after: Any = None, why: str = "", subject: str = "") -> None:
         """Add a row to the audit log."""
         with self.writing() as connection:
@@ -410,6 +397,17 @@ class Store:
     def audit_broken_at(self) -> int | None:
         """Return the id of the first row of the audit log that was changed behind its back; None where all are whole."""
         return self._read(audit.first_broken)
+
+    def audit_digest(self, number: int | None = None) -> str:
+        """Return the digest of a row of the audit log (None: of the newest), empty where there is none.
+
+        Who notes it elsewhere can tell later that nothing up to it was cut off or written anew.
+        """
+        return self._read(lambda connection: audit.digest_of(connection, number))
+
+    def first_paths(self, study_uid: str) -> list[str]:
+        """Return where the source finds one file of each series of a study."""
+        return self._read(lambda connection: lookup.first_paths(connection, study_uid))
 
     def _read(self, function: Callable[[Connection], T]) -> T:
         with self.reading() as connection:

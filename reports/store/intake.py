@@ -74,17 +74,6 @@ class Standing:
     retrieves: tuple[Ended, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Lacking:
-    """A study of which the source counts more than came."""
-
-    source: str
-    state: str
-    expected: int
-    here: int
-    missing: tuple[str, ...]
-
-
 def note(connection: Connection, source_id: int, standings: Sequence[Standing], at: datetime) -> None:
     """Write where studies stand. A study that was checked and counts as before stays checked."""
     latest = {one.study_uid: one for one in standings}
@@ -163,18 +152,6 @@ def reported(connection: Connection, day: date, at: datetime) -> None:
     told = sa.select(t.study.c.study_uid).where(t.study.c.day == day, t.study.c.done_at <= at, t.study.c.superseded_at.is_(None))
     ours = sa.and_(t.intake.c.state == "checked", t.intake.c.study_uid.in_(told))
     connection.execute(sa.update(t.intake).where(ours).values(state="reported", reported_at=at))
-
-
-def lacking(connection: Connection, study_uids: Sequence[str]) -> dict[str, tuple[Lacking, ...]]:
-    """Return what sources count more of these studies than came from them."""
-    found: dict[str, list[Lacking]] = {}
-    for uids in _batches(study_uids):
-        short = sa.and_(t.intake.c.study_uid.in_(uids), t.intake.c.verdict.in_(("incomplete", "given_up")))
-        rows = connection.execute(sa.select(t.intake, t.source.c.name).join(t.source).where(short).order_by(t.source.c.name))
-        for row in rows:
-            one = Lacking(row.name, row.verdict, row.expected or 0, row.here or 0, tuple(row.missing))
-            found.setdefault(row.study_uid, []).append(one)
-    return {uid: tuple(some) for uid, some in found.items()}
 
 
 def rows(connection: Connection, state: str | None = None, day: date | None = None, limit: int = 1000) -> list[dict[str, Any]]:

@@ -25,7 +25,6 @@ from reports.store import intake
 from reports.store import schema as t
 from reports.store.clean import Cleaner, Places
 from reports.store.connect import insert, now
-from reports.store.intake import Lacking
 
 MAX_ATTEMPTS = 3
 BATCH = 500
@@ -63,7 +62,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A study to check, leased to one owner. `paths` are exactly the files of this revision; `lacking`: what sources count more."""
+    """A study to check, leased to one owner. `paths` are exactly the files of this revision."""
 
     id: int
     study_uid: str
@@ -72,7 +71,6 @@ class Work:
     fingerprint: str
     attempts: int
     sources: tuple[str, ...] = ()  # of each path
-    lacking: tuple[Lacking, ...] = ()
 
 
 def source_id(connection: Connection, name: str) -> int:
@@ -162,9 +160,13 @@ def settle(connection: Connection, quiet_s: float, parameters: str, checks: str,
     return made
 
 
-def fingerprint(files: Iterable[Row]) -> str:
-    """Return what tells one set of files from another; a file that only moved or was touched is the same where its digest is known."""
+def fingerprint(files: Iterable[Row], told: Iterable[str] = ()) -> str:
+    """Return what tells one set of files from another; a file that only moved or was touched is the same where its digest is known.
+
+    What sources say the study is (`told`, digests) belongs to it: where they count anew, the study is checked anew.
+    """
     tokens = sorted(f"{one.series_uid} {one.sop_uid} {one.digest or f'{one.size}:{one.mtime_ns}'}" for one in files)
+    tokens += sorted(f"announced {digest}" for digest in told)
     return hashlib.sha256("\n".join(tokens).encode()).hexdigest()[:32]
 
 
@@ -178,7 +180,7 @@ def _revise(connection: Connection, uid: str, values: dict[str, Any], at: dateti
     """Open a new revision of a study where its files changed, or all the same if `forced`; 1 if there is new work."""
     files = connection.execute(_FILES, {"uid": uid}).all()
     last = connection.execute(_LAST, {"uid": uid}).first()
-    print_ = fingerprint(files)
+    print_ = fingerprint(files, connection.execute(_TOLD, {"uid": uid}).scalars().all())
     if not files or (last and last.fingerprint == print_ and not forced):
         return 0
     row = {"study_uid": uid, "fingerprint": print_, "created_at": at}
@@ -211,6 +213,7 @@ _SETTLED = sa.update(t.arrival).where(t.arrival.c.study_uid == _UID).values(open
 _FILES = sa.select(*(t.instance.c[name] for name in ("series_uid", "sop_uid", "digest", "size", "mtime_ns"))).where(
     t.instance.c.study_uid == _UID
 )
+_TOLD = sa.select(t.announced.c.digest).where(t.announced.c.study_uid == _UID)
 _LAST = sa.select(t.study.c.revision, t.study.c.fingerprint).where(t.study.c.study_uid == _UID).order_by(t.study.c.revision.desc()).limit(1)
 _REVISION = sa.insert(t.study).returning(t.study.c.id)
 _HELD_BY = sa.update(t.instance).where(t.instance.c.study_uid == _UID)
@@ -274,11 +277,10 @@ def claim(connection: Connection, owner: str, limit: int, lease_s: float) -> lis
         sa.insert(t.attempt), [{"work_id": row.id, "number": row.attempts, "owner": owner, "started_at": at} for row in taken]
     )
     revisions, paths = _files(connection, [row.study_id for row in taken])
-    lacking = intake.lacking(connection, [row.study_uid for row in taken])
     return [
         Work(
             row.id, row.study_uid, revisions[row.study_id], tuple(path for path, _ in paths[row.study_id]), row.fingerprint, row.attempts,
-            tuple(source for _, source in paths[row.study_id]), lacking.get(row.study_uid, ()),
+            tuple(source for _, source in paths[row.study_id]),
         )
         for row in taken
     ]  # fmt: skip

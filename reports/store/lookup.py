@@ -16,7 +16,7 @@ from reports.store.ledger import BATCH, batches
 from reports.store.results import read_evidence
 
 STATES = ("ready", "leased", "done", "superseded", "quarantined")
-CURRENT = sa.and_(t.study.c.done_at.is_not(None), t.study.c.superseded_at.is_(None))
+CURRENT = t.CURRENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,12 @@ _MADE_BY = t.device.alias("made_by")
 
 def with_device(joined: Any) -> Any:
     """Join the device of each series to a selection, as `device`: the one it was merged into in place of a merged one."""
-    joined = joined.outerjoin(_MADE_BY, _MADE_BY.c.id == t.series.c.device_id)
+    return device_of(joined, t.series.c.device_id)
+
+
+def device_of(joined: Any, device_id: sa.ColumnElement[Any]) -> Any:
+    """Join the device that a column names to a selection, as `device`: the one it was merged into in place of a merged one."""
+    joined = joined.outerjoin(_MADE_BY, _MADE_BY.c.id == device_id)
     return joined.outerjoin(t.device, t.device.c.id == sa.func.coalesce(_MADE_BY.c.merged_into, _MADE_BY.c.id))
 
 
@@ -123,3 +128,9 @@ def evidence(connection: Connection, ids: Iterable[int]) -> dict[int, Evidence]:
 def cursor(connection: Connection, source: str) -> str | None:
     """Return where the last look at a source ended."""
     return connection.execute(sa.select(t.source.c.watermark).where(t.source.c.name == source)).scalar()
+
+
+def first_paths(connection: Connection, study_uid: str) -> list[str]:
+    """Return where the source finds one file of each series of a study."""
+    firsts = sa.select(sa.func.min(t.instance.c.path)).where(t.instance.c.study_uid == study_uid).group_by(t.instance.c.series_uid)
+    return list(connection.execute(firsts.limit(200)).scalars())

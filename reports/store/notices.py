@@ -1,4 +1,4 @@
-"""What people are to be told of the plant: a silent scanner, an overdue test, a source that does not answer, a full disk.
+"""What people are to be told of the plant: a silent scanner, a source that does not answer, a full disk.
 
 A notice is open until what it tells of is over; the same thing is one notice, however often it is seen.
 """
@@ -56,14 +56,6 @@ def device_days(connection: Connection, since: date, until: date) -> dict[int, l
     for key, day in connection.execute(rows.distinct().order_by(t.study.c.day)):
         found.setdefault(int(key), []).append(day)
     return found
-
-
-def last_of_class(connection: Connection, klass: str) -> dict[int, date]:
-    """Return the last day on which each device made a series of a class."""
-    joined = with_device(t.series.join(t.study))
-    rows = sa.select(t.device.c.id, sa.func.max(t.study.c.day)).select_from(joined)
-    ours = rows.where(CURRENT, t.series.c["class"] == klass, t.device.c.id.is_not(None)).group_by(t.device.c.id)
-    return {int(key): day for key, day in connection.execute(ours)}
 
 
 def unreached(connection: Connection) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Upkeep: silent devices, due phantom tests, retention, sources that do not answer, disks; notices open and close."""
+"""Upkeep: silent devices, retention, sources that do not answer, disks; notices open and close."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from flows import daily, nightly, settings
 from flows.cli import app
 from flows.nightly import habit
-from qc.errors import ConfigurationError
 from reports.store import Seen, Standing, notices, open_store
 from reports.store import schema as t
 
@@ -93,24 +92,6 @@ def test_a_device_is_silent_after_longer_than_its_habit_and_not_before(store):
     assert list(found) == ["device:1"]
     assert "CT cellar is silent: no study for 5 days" in found["device:1"][1]
     assert "pause of at most 3 days" in found["device:1"][1]
-
-
-def test_phantom_tests_are_due_by_the_settings(store, monkeypatch):
-    with store.writing() as connection:
-        for key, alias in ((1, "MR1"), (2, "MR2"), (3, "CT1")):
-            device(connection, key, alias)
-        study(connection, 10, 1, date(2026, 11, 20), "phantom:acr_mri_large")
-        study(connection, 11, 2, date(2026, 11, 10), "phantom:acr_mri_large")
-        study(connection, 12, 3, date(2026, 11, 20))
-    monkeypatch.setenv("PACSQC_PHANTOMS_DUE", "MR*=acr_mri_large:7, CT1=ct_water:1")
-    found = nightly.due_phantoms(store, settings.load(), date(2026, 11, 27))
-    told = {key: text for key, (_, text) in found.items()}
-    assert set(told) == {"device:2 acr_mri_large", "device:3 ct_water"}  # MR1 is due today, not overdue
-    assert "10 days overdue" in told["device:2 acr_mri_large"]
-    assert "no test with ct_water is known" in told["device:3 ct_water"]
-    monkeypatch.setenv("PACSQC_PHANTOMS_DUE", "MR1 every week")
-    with pytest.raises(ConfigurationError, match="DEVICE=PHANTOM:DAYS"):
-        settings.load()
 
 
 def test_a_notice_is_one_as_long_as_it_holds_and_new_when_it_comes_back(store):
