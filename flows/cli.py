@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import alerts, devices, look, passes, protocols, simulated, who
+from flows.commands import alerts, audit_log, devices, judge, look, passes, protocols, simulated, trend, web, who
 from flows.voice import set_up
 
 # set before numpy is loaded: our matrices are small, and threads that wait for each other cost a busy machine seconds
@@ -56,6 +56,10 @@ app.command(short_help="Write the report of a day again.")(passes.report)
 app.add_typer(devices.app, name="device", short_help="Devices: list, rename, merge, choose their limits.")
 app.add_typer(protocols.app, name="protocol", short_help="Protocols: learn them, show them, hold series against them.")
 app.add_typer(alerts.app, name="alert", short_help="Alerts: try them, send what waits, list.")
+app.add_typer(trend.app, name="trend", short_help="Trends: charts, baselines, service events.")
+app.add_typer(judge.app, name="judge", short_help="Judge again: stored values under other limits.")
+app.add_typer(web.app, name="web", short_help="The review desk: pages for every morning, in the browser.")
+app.add_typer(audit_log.app, name="audit-log", short_help="The log of changes: check that it is whole, list.")
 app.command(short_help="Show whose hash it is; each use is logged.")(who.who)
 app.command(short_help="Print the settings in effect.")(look.settings)
 app.add_typer(simulated.app, name="simulate", short_help="A made-up day with planted faults: write it, mark answers.")

@@ -13,10 +13,10 @@ import logging
 import random
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from flows import drift
 from flows.apart import ApartError, check_apart, where
 from flows.judges import Runners
 from flows.owner import is_dead, new_owner
@@ -31,9 +31,6 @@ from qc.results import Finding, Status, Subject
 from qc.runner import Options, Report
 from reports.store import Store, Work, open_store
 
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
-
 log = logging.getLogger(__name__)
 
 PAUSE_S = 2.0  # between two looks at an inbox that is still filling
@@ -41,8 +38,13 @@ TRY_AGAIN_S = 60.0  # before a study that could not be checked for a reason outs
 
 
 def open_for(settings: Settings) -> Store:
-    """Open the database of the settings."""
-    return open_store(settings.database_url, settings.site.timezone or None)
+    """Open the database of the settings; trends are judged by their rules."""
+    store = open_store(settings.database_url, settings.site.timezone or None)
+    if settings.trends != type(settings.trends)():
+        from reports.charts.judge import Rules  # NumPy takes its time, and the usual rules need nothing
+
+        store.chart_rules = Rules(settings.trends.rules, int(settings.trends.run))
+    return store
 
 
 def source_for(settings: Settings) -> FolderSource:
@@ -138,7 +140,7 @@ def process_batch(store: Store, source: Source, settings: Settings, owner: str) 
                 break
             tally.claimed += 1
             try:
-                report = _check(runners, source, work, lease_s)
+                report = _check(store, runners, source, work, lease_s)
                 kept = store.complete(work.id, owner, report, hash_key)
             except Transient as error:
                 store.give_back(work.id, owner, "transient", str(error), TRY_AGAIN_S * work.attempts * random.uniform(0.5, 1.5))
@@ -156,12 +158,13 @@ def process_batch(store: Store, source: Source, settings: Settings, owner: str) 
     return tally
 
 
-def _check(runners: Runners, source: Source, work: Work, deadline_s: float) -> Report:
+def _check(store: Store, runners: Runners, source: Source, work: Work, deadline_s: float) -> Report:
     """Run the checks on the files of one study; in a process of its own where an earlier attempt came to nothing."""
     paths = source.fetch(work.paths)
     present = [path for path in paths if path.exists()]
     runner = runners.for_study(present)
     report = runner.paths(present) if work.attempts == 1 else check_apart(runner.options, present, deadline_s)
+    drift.add(store, runner, report)
     gone = [path.name for path in paths if not path.exists()]
     if gone:
         report.given += len(gone)
@@ -198,33 +201,48 @@ def batches_wanted(store: Store, settings: Settings) -> int:
 
 
 def publish_once(store: Store, settings: Settings) -> Tally:
-    """Write the report of every day that has news, and tell those who want to be told.
+    """Bring trends and the ledger of problems up to date, write the report of every day that has news, tell those who want to be told.
 
     The newest day first: its report tells what arrived late for an earlier day, which it could not know any more were that
     day's own report written before.
     """
-    days = store.stale_days()
+    from flows import tell
+
+    tell.note_problems(store, settings, tell.missing_tests(store, settings))
+    days = sorted({*store.stale_days(), *_without_a_test(store, settings)})
     for day in reversed(days):
         write_report(store, settings, day)
     tally = Tally(days=[day.isoformat() for day in days])
     if settings.alert_urls:
-        from flows import tell
-
         tally.add(tell.send_waiting(store, settings))
     return tally
 
 
+def _without_a_test(store: Store, settings: Settings) -> list[date]:
+    """Return the last days before today on which tests were expected and nothing came at all, and that have no report yet."""
+    if not settings.phantoms.days:
+        return []
+    from reports import due
+
+    rules = [due.parse(text) for text in settings.phantoms.days]
+    known, written = set(store.days()), set(store.written_days())
+    today = store.now().astimezone(store.zone).date()
+    days = [today - timedelta(days=back) for back in range(1, due.LOOK_BACK + 1)]
+    return [
+        day
+        for day in days
+        if known and min(known) <= day and day not in known | written and due.of_day(store, rules, day, settings.phantoms.holidays)
+    ]
+
+
 def write_report(store: Store, settings: Settings, day: date) -> Path:
-    """Write the report of a day, with its alert in the same transaction; return where it is."""
-    from flows import tell
-    from reports import alerts  # both take their time, and a pass without news does not need them
-    from reports import daily as report
+    """Write the report of a day; return where it is."""
+    from reports import daily as report  # takes its time, and a pass without news does not need it
+    from reports import due
 
-    def collect(connection: Connection) -> None:
-        if settings.alert_urls:
-            alerts.collect_in(connection, day, tell.link(settings, day), settings.alerts.minimum)
-
-    return report.write(store, day, settings.reports_folder, site=settings.site.name, then=collect)
+    rules = [due.parse(text) for text in settings.phantoms.days]
+    expected = {"rules": rules, "holidays": settings.phantoms.holidays}
+    return report.write(store, day, settings.reports_folder, site=settings.site.name, **expected)
 
 
 # -- all of it ------------------------------------------------------------------------------------------------------

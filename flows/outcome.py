@@ -122,6 +122,21 @@ def write_report(settings: Settings, text: str | None) -> Path:
             raise ConfigurationError(f"there are no results in {settings.data.folder}; `pacsqc run` makes them")
         if wanted is None:
             wanted = days[-1]
-        elif wanted not in days:
+        elif wanted not in days and wanted not in store.written_days():
             raise ConfigurationError(f"there are no studies of {wanted}; the days with studies are {days[0]} to {days[-1]}")
         return daily.write_report(store, settings, wanted)
+
+
+def write_period(settings: Settings, week: str | None, month: str | None, *, parquet: bool = False) -> Path:
+    """Write the report of a week or a month and return where it is.
+
+    Raises
+    ------
+    ConfigurationError
+        If that is no week or month.
+    """
+    from reports import period
+
+    chosen = period.week(week) if week else period.month(month or "")
+    with daily.open_for(settings) as store:
+        return period.write(store, chosen, settings.reports_folder, site=settings.site.name, parquet=parquet)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +20,19 @@ def _key(default: Any, sentence: str, allowed: str, unit: str = "", *, secret: b
 
 def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _rules(value: Any) -> Any:
+    return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
+
+
+_DAY = "(mon|tue|wed|thu|fri|sat|sun)"
+RULE = re.compile(rf"\s*[^=]+=\s*[\w.*:-]+?\s*:\s*(daily|{_DAY}(-{_DAY})?)(\s*,\s*{_DAY}(-{_DAY})?)*\s*")  # as reports.due reads it
+
+
+RuleName = Literal[
+    "limits", "two_of_three", "four_of_five", "run", "range", "ewma", "cusum", "trend", "alternating", "narrow", "wide"
+]  # fmt: skip
 
 
 class Section(BaseModel):
@@ -135,6 +150,40 @@ class Checks(Section):
         return value or None
 
 
+class Trends(Section):
+    """How charts of phantom values are judged."""
+
+    rules: Annotated[tuple[RuleName, ...], BeforeValidator(_listed)] = _key(
+        ("limits", "two_of_three", "run", "range", "ewma", "cusum"),
+        "Rules that signal on a chart. Western Electric 1, 2, 4 are limits, two_of_three, run; its rule 3 is four_of_five.",
+        "of limits, two_of_three, four_of_five, run, range, ewma, cusum, trend, alternating, narrow, wide",
+    )
+    run: Literal["8", "9"] = _key("8", "How many values in a row on one side of the baseline signal.", "8 (Western Electric) or 9 (Nelson)")
+
+    @field_validator("run", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
+
+
+class Phantoms(Section):
+    """Which phantom tests are expected."""
+
+    days: Annotated[tuple[str, ...], BeforeValidator(_rules)] = _key(
+        (),
+        "Phantom tests that are expected on days of the week: device, phantom, days. * stands for anything.",
+        "texts such as MR1=acr_mri_large:mon-fri, separated by semicolons in the environment",
+    )
+    holidays: Annotated[tuple[date, ...], BeforeValidator(_listed)] = _key((), "Days on which no test is expected.", "dates as YYYY-MM-DD")
+
+    @field_validator("days")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not RULE.fullmatch(one) for one in value):
+            raise ValueError("no such rule")
+        return value
+
+
 class Run(Section):
     """How much is done at once."""
 
@@ -160,6 +209,24 @@ class Alerts(Section):
         "e.g. mailtos://USER:PASSWORD@HOST?to=QA@HOST, ntfys://HOST/TOPIC, jsons://HOST/PATH",
         secret=True,
     )
+    urls_fail: SecretStr = _key(
+        SecretStr(""), "Who else is told of problems whose status is fail, e.g. by SMS. Empty: nobody.", "as alerts.urls", secret=True
+    )
+    urls_error: SecretStr = _key(
+        SecretStr(""), "Who else is told of software errors, e.g. whoever maintains pacsqc. Empty: nobody.", "as alerts.urls", secret=True
+    )
+    urls_warn: SecretStr = _key(
+        SecretStr(""), "Who else is told of warnings, drifting charts among them. Empty: nobody.", "as alerts.urls", secret=True
+    )
+    quiet_hours: str = _key(
+        "", "Hours of the night in which messages wait, by the clock of the site. Empty: none.", "empty or e.g. 22:00-06:30"
+    )
+    quiet_days: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        (), "Days on which messages wait from midnight to midnight.", "of mon, tue, wed, thu, fri, sat, sun"
+    )
+    quiet_breaks: Literal["", "fail", "error", "warn"] = _key(
+        "fail", "The mildest status that is sent in quiet hours all the same. Empty: none is.", "empty, fail, error or warn"
+    )
     link: str = _key(
         "",
         "Address under which the folder of reports is opened in the house; alerts link to the report there. Empty: no link.",
@@ -172,9 +239,60 @@ class Alerts(Section):
         "fail, error or warn",
     )
 
-    @field_validator("urls")
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        if value and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d-([01]?\d|2[0-3]):[0-5]\d", value.replace(" ", "")):
+            raise ValueError("no hours")
+        return value
+
+    @field_validator("quiet_days")
+    @classmethod
+    def _days(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if set(value) - {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}:
+            raise ValueError("no day of the week")
+        return value
+
+    @field_validator("urls", "urls_fail", "urls_error", "urls_warn")
     @classmethod
     def _addresses(cls, value: SecretStr) -> SecretStr:
         if any("://" not in one for one in value.get_secret_value().split()):
             raise ValueError("not an address")
         return value
+
+
+class Web(Section):
+    """The review desk (`pacsqc web`)."""
+
+    host: str = _key(
+        "127.0.0.1", "Address that the desk listens on; the default is this machine alone.", "an address or a host name", min_length=1
+    )
+    port: int = _key(8700, "Port that the desk listens on; 0: any free one.", "a whole number from 0 to 65535", "TCP port", ge=0, le=65535)
+    https: bool = _key(
+        False,
+        "Whether people reach the desk by https (through a reverse proxy); cookies then go over https only.",
+        "true or false",
+        "switch",
+    )
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        (), "Names under which people reach the desk; others are refused. Empty: those of this machine if host is, else any.", "host names"
+    )
+    idle_minutes: int = _key(
+        120, "Somebody who does nothing for so long is signed out.", "a whole number from 1 to 10080", "min", ge=1, le=10080
+    )
+    longest_hours: int = _key(12, "Everybody is signed out after so long.", "a whole number from 1 to 168", "h", ge=1, le=168)
+    proxy_header: str = _key(
+        "",
+        "Header in which a reverse proxy that signs people in (e.g. with OpenID Connect) names the login. Empty: people sign in here.",
+        "empty or e.g. X-Remote-User",
+        pattern=r"^[A-Za-z0-9-]*$",
+    )
+    proxies: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        ("127.0.0.1", "::1"),
+        "Addresses of reverse proxies whose header is believed; nobody else may be able to send from them.",
+        "addresses",
+    )
+    proxy_role: Literal["", "viewer", "technologist", "physicist"] = _key(
+        "", "Role of people whom the proxy names and nobody has added. Empty: they are refused.", "empty, viewer, technologist or physicist"
+    )
+    open_metrics: bool = _key(False, "Whether /metrics (counts for Prometheus) answers without a token.", "true or false", "switch")

@@ -14,13 +14,14 @@ import secrets
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from flows.sections import Alerts, Checks, Data, Database, Inbox, Run, Section, Site
+from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Run, Section, Site, Trends, Web
 from qc.errors import ConfigurationError
 
 FILE = "pacsqc.toml"
@@ -47,8 +48,11 @@ class Settings(BaseSettings):
     inbox: Inbox = Inbox()
     site: Site = Site()
     checks: Checks = Checks()
+    phantoms: Phantoms = Phantoms()
+    trends: Trends = Trends()
     run: Run = Run()
     alerts: Alerts = Alerts()
+    web: Web = Web()
 
     @classmethod
     def settings_customise_sources(
@@ -74,8 +78,14 @@ class Settings(BaseSettings):
         return self.database.url.get_secret_value() or f"sqlite:///{(self.data.folder / 'results.sqlite').absolute()}"
 
     @property
+    def alert_routes(self) -> dict[str, tuple[str, ...]]:
+        """Who is told of what: targets by status, those under the empty name of everything. Empty: nobody is told."""
+        found = {"": self.alerts.urls, "fail": self.alerts.urls_fail, "error": self.alerts.urls_error, "warn": self.alerts.urls_warn}
+        return {name: urls for name, one in found.items() if (urls := tuple(one.get_secret_value().split()))}
+
+    @property
     def alert_urls(self) -> tuple[str, ...]:
-        return tuple(self.alerts.urls.get_secret_value().split())
+        return tuple(dict.fromkeys(url for some in self.alert_routes.values() for url in some))
 
 
 SECTIONS: dict[str, type[Section]] = {name: field.annotation for name, field in Settings.model_fields.items()}  # type: ignore[misc]
@@ -283,7 +293,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Path):
         return value.as_posix()
     if isinstance(value, tuple):
-        return list(value)
+        return [one.isoformat() if isinstance(one, date) else one for one in value]
     return "" if value is None else value
 
 

@@ -329,7 +329,7 @@ class Runner:
             report.measurements.append(Judged(marked, verdict))
             statuses.append(verdict.status)
             if verdict.status is Status.FAIL:
-                report.findings.append(_exceeded(marked, verdict, spec))
+                report.findings.append(exceeded(marked, verdict, spec))
         report.ran.append(Ran(spec.id, spec.version, subject, worst([*statuses, Status.PASS]), spent + time.perf_counter() - start))
 
 
@@ -392,7 +392,8 @@ def _advised(finding: Finding, spec: CheckSpec) -> Finding:
     return replace(finding, advice=advice)
 
 
-def _exceeded(measurement: Measurement, verdict: Any, spec: CheckSpec) -> Finding:
+def exceeded(measurement: Measurement, verdict: Any, spec: CheckSpec) -> Finding:
+    """Return the finding that goes with a measurement outside its limit."""
     metric = next((one for one in spec.metrics if one.id == measurement.metric), None)
     title = metric.title if metric else measurement.metric
     limits = {name: value for name, value in (verdict.limits or {}).items() if value is not None}

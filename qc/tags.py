@@ -27,7 +27,10 @@ ACQUISITION = (
     "MagneticFieldStrength", "ImagingFrequency", "RepetitionTime", "EchoTime", "EchoNumbers", "FlipAngle", "InversionTime", "ScanningSequence",
     "SequenceVariant", "SequenceName", "PixelBandwidth", "NumberOfAverages", "ReceiveCoilName", "TransmitCoilName",
     "InPlanePhaseEncodingDirection", "PercentPhaseFieldOfView", "AcquisitionMatrix", "KVP", "XRayTubeCurrent", "Exposure", "ConvolutionKernel",
-    "ReconstructionDiameter", "DataCollectionDiameter", "GantryDetectorTilt", "FilterType", "ScanOptions", "ContrastBolusAgent", "Units",
+    "ReconstructionDiameter", "DataCollectionDiameter", "DataCollectionCenterPatient", "ReconstructionTargetCenterPatient",
+    "GantryDetectorTilt", "FilterType", "ScanOptions", "ContrastBolusAgent", "Units",
+    "ExposureIndex", "TargetExposureIndex", "DeviationIndex", "PatientOrientation", "CountsAccumulated", "DecayCorrection", "DecayFactor",
+    "CorrectedImage",
 )  # fmt: skip
 GEOMETRY = (
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImagerPixelSpacing", "SliceThickness", "SpacingBetweenSlices",

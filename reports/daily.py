@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qc.results import Evidence
-from reports import daily_pdf, export, figures, frames, phantom, problems, strips, words
+from reports import alerts, daily_pdf, due, export, figures, frames, phantom, problems, strips, trend_section, trends, words
 from reports.page import environment, put
 from reports.problems import Item, Problem, Row, Titles, Unjudged
 
@@ -79,6 +79,9 @@ class Day:
     notes: Counter[str]
     evidence: dict[int, Evidence]
     frames: dict[str, pd.DataFrame]
+    trends: trend_section.Trends
+    standing: list[Row]  # problems of the ledger: what goes on, and what was over on the day
+    expected: list[due.Expected]  # phantom tests
     site: str = ""
     phantoms: list[phantom.Written] = field(default_factory=list)
 
@@ -86,6 +89,21 @@ class Day:
     def unread(self) -> list[Row]:
         """Files that should have been readable."""
         return [row for row in self.skipped if words.worrying(row["reason"], row["path"])]
+
+    @property
+    def missing(self) -> list[due.Expected]:
+        """Phantom tests that were expected on the day and not done."""
+        return [one for one in self.expected if not one.done]
+
+    @property
+    def goes_on(self) -> list[Row]:
+        """Problems that were there before, and those that somebody took up."""
+        return [one for one in self.standing if one["state"] != "resolved" and (one["day_number"] > 1 or one["state"] != "open")]
+
+    @property
+    def over(self) -> list[Row]:
+        """Problems that were over on the day."""
+        return [one for one in self.standing if one["state"] == "resolved"]
 
     @property
     def adds_up(self) -> bool:
@@ -99,7 +117,7 @@ class Day:
         for status in words.BAD:
             if both[status]:
                 return status
-        if self.unread or not self.adds_up:
+        if self.unread or not self.adds_up or self.missing or self.trends.alarms:
             return "warn"
         if not both:
             return "nothing"
@@ -120,7 +138,7 @@ class Day:
                 some = "The only study" if total == 1 else f"All {words.studies(total)}"
             return f"{some} {what}" + (f", and {late} that arrived late" if late else "")
         if status == "warn":
-            return f"{words.count(len(self.unread), 'file')} could not be read" if self.unread else "The counts do not add up"
+            return self._warning
         if status == "nothing":
             return "No studies. Nothing was checked on this day."
         if status == "not_evaluable":
@@ -128,6 +146,17 @@ class Day:
         if not total:
             return "No studies of this day; those that arrived late are in order"
         return "The only study is in order" if total == 1 else f"All {words.studies(total)} are in order"
+
+    @property
+    def _warning(self) -> str:
+        """What is to be looked at where no study is bad."""
+        if self.unread:
+            return f"{words.count(len(self.unread), 'file')} could not be read"
+        if not self.adds_up:
+            return "The counts do not add up"
+        if self.missing:
+            return f"Phantom tests: {len(self.expected) - len(self.missing)} of {len(self.expected)} expected"
+        return f"{words.count(len(self.trends.alarms), 'chart drifts', 'charts drift')} away from the baseline"
 
     def full(self, problem: Problem) -> int:
         """Return how many studies of a problem are shown at length: all, where hardly any would be left."""
@@ -151,8 +180,17 @@ class Day:
         return sorted(groups.items(), key=lambda one: (not one[0][0], -len(one[1]), one[0][1]))
 
 
-def gather(store: Store, day: date, site: str = "") -> Day:
-    """Read everything the report of a day tells of; `site` stands in the footer."""
+def gather(store: Store, day: date, site: str = "", rules: Sequence[due.Rule] = (), holidays: Sequence[date] = ()) -> Day:
+    """Read everything the report of a day tells of.
+
+    Parameters
+    ----------
+    site
+        Stands in the footer.
+    rules, holidays
+        Which phantom tests are expected.
+    """
+    trends.refresh(store)
     at = store.now()  # first: what is done from here on may be told of twice, but never not at all
     tables = {
         "studies": frames.studies(store, day),
@@ -195,6 +233,9 @@ def gather(store: Store, day: date, site: str = "") -> Day:
         notes=Counter(row["code"] for row in findings if row["status"] == "info"),
         evidence=_evidence(store, found),
         frames=tables,
+        trends=trend_section.of_day(store, day, titles),
+        standing=alerts.problems(store, day),
+        expected=due.of_day(store, rules, day, holidays),
         site=site,
     )
 
@@ -253,7 +294,16 @@ def name_of(day: date) -> str:
     return f"daily-{day.isoformat()}"
 
 
-def write(store: Store, day: date, folder: Path, *, site: str = "", then: Callable[[Connection], object] | None = None) -> Path:
+def write(
+    store: Store,
+    day: date,
+    folder: Path,
+    *,
+    site: str = "",
+    rules: Sequence[due.Rule] = (),
+    holidays: Sequence[date] = (),
+    then: Callable[[Connection], object] | None = None,
+) -> Path:
     """Write the report of a day: page, PDF, and CSV and XLSX of the same frames; and a report of each phantom run of that day.
 
     Any day may be written again. What arrives for it from now on stands under "arrived late" in the next report.
@@ -262,8 +312,10 @@ def write(store: Store, day: date, folder: Path, *, site: str = "", then: Callab
     ----------
     site
         Name of the site, for the footer.
+    rules, holidays
+        Which phantom tests are expected.
     then
-        Done in the transaction that notes the report as written, e.g. `reports.alerts.collect_in`: together or not at all.
+        Done in the transaction that notes the report as written: together or not at all.
 
     Returns
     -------
@@ -272,7 +324,7 @@ def write(store: Store, day: date, folder: Path, *, site: str = "", then: Callab
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    told = gather(store, day, site)
+    told = gather(store, day, site, rules, holidays)
     name = name_of(day)
     for table, frame in told.frames.items():
         put(folder / f"{name}-{table}.csv", lambda path, frame=frame: export.write_csv(frame, path))

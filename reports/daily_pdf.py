@@ -21,7 +21,18 @@ MOST_LINES = 10  # statements and values of one study
 def write(day: Day, path: Path) -> None:
     """Write the report of a day."""
     foot = "  ·  ".join(filter(None, (day.site, f"written {words.short_day(day.written_at.date())}, {day.written_at:%H:%M}")))
-    blocks = [*_top(day), *_arrived(day), *_problems(day), *_phantoms(day), *_unjudged(day), *_skipped(day), *_late(day), *_fine(day)]
+    blocks = [
+        *_top(day),
+        *_arrived(day),
+        *_problems(day),
+        *_standing(day),
+        *_trends(day),
+        *_phantoms(day),
+        *_unjudged(day),
+        *_skipped(day),
+        *_late(day),
+        *_fine(day),
+    ]
     pdf.write(path, [*blocks, *_end(day)], f"Image quality, {words.short_day(day.day)}", foot)
 
 
@@ -42,6 +53,11 @@ def _below(day: Day) -> list[str]:
         lines.append(f"{words.STATUS[problem.status].symbol} {problem.title}: {words.studies(len(problem.items))}{devices}")
     if len(day.problems) > PROBLEMS_TOP:
         lines.append(f"and {words.count(len(day.problems) - PROBLEMS_TOP, 'more problem')}, see below")
+    if day.missing:
+        done = len(day.expected) - len(day.missing)
+        lines.append(f"▲ Phantom tests missing: {done} of {len(day.expected)} expected")
+    if day.trends.alarms:
+        lines.append(f"▲ Charts that drift away from their baseline: {len(day.trends.alarms)}")
     if day.unread:
         lines.append(f"▲ {words.count(len(day.unread), 'file')} could not be read")
     if day.statuses["not_evaluable"] and day.status != "not_evaluable":
@@ -139,6 +155,39 @@ def _brief(problem: Problem, full: int) -> list[Block]:
 
 
 # -- the rest ---------------------------------------------------------------------------------------------------
+
+
+def _standing(day: Day) -> list[Block]:
+    blocks: list[Block] = []
+    if day.expected:
+        done = len(day.expected) - len(day.missing)
+        blocks += [*pdf.heading("Phantom tests expected on this day"), pdf.text(f"{done} of {len(day.expected)} expected")]
+        blocks += [pdf.text(f"▲ {one.device}: no test with {one.phantom.replace('_', ' ')}") for one in day.missing]
+    rows: list[tuple[object, ...]] = []
+    for one in day.goes_on:
+        state = f"day {one['day_number']}" + ("" if one["seen"] else ", not looked at on this day")
+        if one["state"] != "open":
+            until = f" until {words.short_day(one['until'])}" if one["until"] else ""
+            state += f"; {one['state']}{until} by {one['who']}: {one['why']}"
+        rows.append((pdf.Badge(one["status"], 7.0), one["where"], one["title"], words.short_day(one["first_day"]), state))
+    for one in day.over:
+        rows.append(
+            (
+                "✔ Over",
+                one["where"],
+                one["title"],
+                words.short_day(one["first_day"]),
+                f"over after {words.count(one['day_number'] - 1, 'day')}",
+            )
+        )
+    if rows:
+        head = ("Status", "Where", "What", "Since", "State")
+        blocks += [*pdf.heading("What goes on, and what is over"), pdf.table(head, rows, (26, 34, 56, 24, 40))]
+    return blocks
+
+
+def _trends(day: Day) -> list[Block]:
+    return [*pdf.heading("Trends of phantom values", 60), *pdf.trends(day.trends)] if day.trends.total else []
 
 
 def _phantoms(day: Day) -> list[Block]:

@@ -74,11 +74,11 @@ def keys(evidence: Evidence) -> list[tuple[Markup, str]]:
 
 def element(name: str, *children: object, **attributes: object) -> Markup:
     """Return an element. Children that are no markup yet, and values of attributes, are escaped."""
-    given = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), short(value) if isinstance(value, float) else value)
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(short(value) if isinstance(value, float) else value)}"'
         for key, value in attributes.items()
     )
-    return Markup("<{0}{1}>{2}</{0}>").format(name, given, Markup("").join(escape(child) for child in children))
+    return Markup(f"<{name}{given}>{''.join(map(escape, children))}</{name}>")
 
 
 def short(number: float) -> str:

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from qc.results import Status
 from reports.store import days, lookup
 from reports.store import schema as t
-from reports.store.ledger import BATCH, batches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +49,7 @@ def studies(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
     """Return the studies of a day, one row each, with roll-ups of their series, results and files."""
     with store.reading() as connection:
         ours = _ours(connection, day, late)
-        frame = _frame(
+        frame = tabulate(
             connection,
             (*STUDY, *(t.study.c[name] for name in ("id", "revision", "status", "day_from", "study_at", "done_at", "files"))),
             sa.select().select_from(t.study).where(ours).order_by(t.study.c.day, t.study.c.local_time, t.study.c.study_uid),
@@ -82,7 +81,7 @@ def series(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
             .where(_ours(connection, day, late))
             .order_by(t.study.c.day, t.study.c.local_time, t.study.c.study_uid, t.series.c.number, t.series.c.id)
         )
-        return _frame(connection, columns, rows).rename(columns={"local_time": "series_time"})
+        return tabulate(connection, columns, rows).rename(columns={"local_time": "series_time"})
 
 
 def findings(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
@@ -123,7 +122,7 @@ def checkruns(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
         columns = (t.checkrun.c.check, t.checkrun.c.version, t.checkrun.c.status, sa.func.count().label("runs"))
         columns += (sa.func.sum(t.checkrun.c.seconds).label("seconds"),)
         rows = sa.select().select_from(t.checkrun.join(t.study)).where(_ours(connection, day, late))
-        return _frame(connection, columns, rows.group_by(*columns[:3]).order_by(t.checkrun.c.check, t.checkrun.c.status))
+        return tabulate(connection, columns, rows.group_by(*columns[:3]).order_by(t.checkrun.c.check, t.checkrun.c.status))
 
 
 def skipped(store: Store, day: date) -> pd.DataFrame:
@@ -138,7 +137,9 @@ def skipped(store: Store, day: date) -> pd.DataFrame:
             t.study.c.study_uid,
         )
         rows = sa.select().select_from(t.skipped.outerjoin(t.source).outerjoin(t.study)).where(days.set_aside(connection, day))
-        return _frame(connection, (*columns, t.skipped.c.first_at), rows.order_by(t.skipped.c.reason, t.skipped.c.folder, t.skipped.c.path))
+        return tabulate(
+            connection, (*columns, t.skipped.c.first_at), rows.order_by(t.skipped.c.reason, t.skipped.c.folder, t.skipped.c.path)
+        )
 
 
 def devices(store: Store) -> pd.DataFrame:
@@ -153,98 +154,6 @@ def devices(store: Store) -> pd.DataFrame:
     return frame
 
 
-# -- trends -----------------------------------------------------------------------------------------------------
-
-
-def charts(store: Store, *, device_id: int | None = None, chart_id: int | None = None, day: date | None = None) -> pd.DataFrame:
-    """Return the charts of phantom values: of a device, one, or those with a value on a day. Those of merged devices are one row.
-
-    Columns: ``id, ids, device_id, device, klass, metric, region, method, coil, protocol, unit``.
-    """
-    import pandas as pd
-
-    keys = ("class", "metric", "region", "method", "coil", "protocol", "unit")
-    with store.reading() as connection:
-        rows = sa.select(t.chart.c.id, t.device.c.id.label("device_id"), t.device.c.alias, *(t.chart.c[key] for key in keys))
-        rows = rows.select_from(lookup.device_of(t.chart, t.chart.c.device_id)).order_by(t.device.c.alias, *keys, t.chart.c.id)
-        if device_id is not None:
-            rows = rows.where(t.device.c.id == device_id)
-        found = connection.execute(rows).all()
-        on_day = sa.select(t.trend_point.c.chart_id).where(t.trend_point.c.day == day).distinct()
-        today = set(connection.execute(on_day).scalars()) if day else set()
-    groups: dict[tuple[Any, ...], list[Any]] = {}
-    for row in found:
-        groups.setdefault(tuple(row)[1:], []).append(row.id)
-    wanted = [
-        (max(ids), ids, *key)
-        for key, ids in groups.items()
-        if (day is None or today.intersection(ids)) and (chart_id is None or chart_id in ids)
-    ]
-    return pd.DataFrame(wanted, columns=["id", "ids", "device_id", "device", "klass", *keys[1:]])
-
-
-def trend_points(store: Store, ids: Sequence[int], first: date | None = None, last: date | None = None) -> pd.DataFrame:
-    """Return the values of charts in order of time, each with the reason for which it was left out or replaced, if it was.
-
-    `chart` is the number that `charts` gives to the row which holds the chart.
-    """
-    import pandas as pd
-
-    p = t.trend_point
-    names = ("chart_id", "day", "local_time", "study_uid", "series_uid", "measurement_id", "value", "uncertainty", "status")
-    within = ([] if first is None else [p.c.day >= first]) + ([] if last is None else [p.c.day <= last])
-    out, gone = t.left_out, t.replaced_scan
-    with store.reading() as connection:
-        rows: list[Any] = []
-        for some in batches(ids, BATCH):
-            chosen = sa.select(*(p.c[name] for name in names), p.c.id).where(p.c.chart_id.in_(some), *within)
-            rows += connection.execute(chosen).all()
-        left = {
-            tuple(row)[:2]: row.why
-            for row in connection.execute(sa.select(out.c.chart_id, out.c.series_uid, out.c.why).where(out.c.ended_at.is_(None)))
-        }
-        replaced = {row.series_uid: row.why for row in connection.execute(sa.select(gone).where(gone.c.ended_at.is_(None)))}
-        merged = charts_of_merged(connection)
-    rows.sort(key=lambda row: (row.day, row.local_time, row.id))
-    frame = pd.DataFrame([tuple(row)[:-1] for row in rows], columns=list(names))
-    frame["left_out"] = pd.Series([left.get((row.chart_id, row.series_uid)) for row in rows], dtype=object)
-    frame["replaced"] = pd.Series([replaced.get(row.series_uid) for row in rows], dtype=object)
-    frame["chart"] = [merged.get(row.chart_id, row.chart_id) for row in rows]
-    return frame
-
-
-def charts_of_merged(connection: Connection) -> dict[int, int]:
-    """Return the number of the row that holds a chart, for charts of merged devices."""
-    keys = [t.chart.c[key] for key in ("class", "metric", "region", "method", "coil", "protocol", "unit")]
-    merged = connection.execute(sa.select(t.device.c.merged_into).where(t.device.c.merged_into.is_not(None))).scalars().all()
-    if not merged:
-        return {}
-    rows = sa.select(t.chart.c.id, t.device.c.id.label("owner"), *keys).select_from(lookup.device_of(t.chart, t.chart.c.device_id))
-    groups: dict[tuple[Any, ...], list[int]] = {}
-    for row in connection.execute(rows.where(t.device.c.id.in_(merged))):
-        groups.setdefault(tuple(row)[1:], []).append(row.id)
-    return {one: max(ids) for ids in groups.values() for one in ids}
-
-
-def baselines(store: Store, ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the baselines of charts that are in force, oldest decision first."""
-    with store.reading() as connection:
-        found: list[dict[str, Any]] = []
-        for some in batches(ids, BATCH):
-            rows = sa.select(t.baseline).where(t.baseline.c.chart_id.in_(some), t.baseline.c.ended_at.is_(None)).order_by(t.baseline.c.id)
-            found += [dict(row) for row in connection.execute(rows).mappings()]
-    return found
-
-
-def service_events(store: Store, device_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the service events of devices and of those merged into them, in order of time; `device_id` is that of the one that stays."""
-    e = t.service_event
-    with store.reading() as connection:
-        rows = sa.select(e, t.device.c.id.label("owner")).select_from(lookup.device_of(e, e.c.device_id)).where(e.c.ended_at.is_(None))
-        rows = rows.where(t.device.c.id.in_([int(one) for one in device_ids])).order_by(e.c.day, e.c.local_time, e.c.id)
-        return [{**row, "device_id": row["owner"]} for row in connection.execute(rows).mappings()]
-
-
 # -- how --------------------------------------------------------------------------------------------------------
 
 
@@ -252,7 +161,7 @@ def _ours(connection: Connection, day: date, late: bool) -> sa.ColumnElement[boo
     return days.late(connection, day) if late else days.of_day(day)
 
 
-def _frame(connection: Connection, columns: Sequence[Any], rows: sa.Select) -> pd.DataFrame:
+def tabulate(connection: Connection, columns: Sequence[Any], rows: sa.Select) -> pd.DataFrame:
     """Return the selected columns as a frame; a column keeps its name where there are no rows, and None stays None."""
     import pandas as pd
 
@@ -279,7 +188,7 @@ def _results(connection: Connection, table: sa.Table, names: Sequence[str], ours
     joined = table.join(t.study, t.study.c.id == table.c.study_id)
     joined = lookup.with_device(joined.outerjoin(t.series, t.series.c.id == table.c.series_id))
     columns = (*STUDY, *SERIES, *(table.c[name] for name in names))
-    return _frame(connection, columns, sa.select().select_from(joined).where(ours).order_by(table.c.id))
+    return tabulate(connection, columns, sa.select().select_from(joined).where(ours).order_by(table.c.id))
 
 
 def _join_counts(connection: Connection, frame: pd.DataFrame, ours: sa.ColumnElement[bool]) -> None:

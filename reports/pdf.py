@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from reportlab.lib import colors
@@ -23,6 +23,9 @@ from qc.results import Evidence, ImageEvidence
 from reports import figures, words
 from reports.pdf_drawing import Drawing
 from reports.pdf_fonts import BODY, BOLD, register
+
+if TYPE_CHECKING:
+    from reports.trend_section import Trends
 
 MARGIN = 15 * mm
 WIDTH = A4[0] - 2 * MARGIN  # points between the margins
@@ -296,6 +299,25 @@ def gallery(some: Sequence[tuple[str, Evidence, str]]) -> list[Block]:
     return [
         Table([[blocks for _, blocks in row]], colWidths=[WIDTH * share for share, _ in row], style=style, hAlign="LEFT") for row in rows
     ]
+
+
+def trends(found: Trends) -> list[Block]:
+    """Return what control charts say: the alarms and signals that are drawn, the others in words."""
+    counts = found.counts
+    parts = [f"{counts['alarm']} in alarm", f"{counts['signal']} with a signal", f"{counts['steady']} in control"]
+    parts += [f"{counts['no_baseline']} without a baseline"] if counts["no_baseline"] else []
+    blocks: list[Block] = [text(f"{words.count(found.total, 'chart')}: {', '.join(parts)}.")]
+    for sign, some in (("▲", found.alarms), ("", found.signals)):
+        for one in some:
+            if one.figure:
+                blocks.append(
+                    KeepTogether(
+                        [Drawing(one.figure, 0.92 * WIDTH), spans([(f"{sign} {one.title}.", True), (one.trend.why, False)], SMALL)]
+                    )
+                )
+            else:
+                blocks.append(spans([(f"{sign} {one.title}.", True), (one.trend.why, False)]))
+    return blocks
 
 
 def charts(some: Sequence[str], columns: int = 2) -> list[Block]:

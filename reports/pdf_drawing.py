@@ -1,6 +1,6 @@
 """Draw our own SVG in a PDF: whatever `reports.figures` and its like draw looks the same on a page and on paper.
 
-Only what those modules write is understood: svg, rect, line, path (M L H V Z h), circle, text and image. Anything else is an error,
+Only what those modules write is understood: svg, rect, line, path (M L H V Z h m l), circle, text and image. Anything else is an error,
 so that nothing is left out without a word.
 """
 
@@ -20,9 +20,9 @@ from reportlab.platypus import Flowable
 from reports.pdf_fonts import BODY, BOLD
 
 SCREEN = 0.62  # points of a screen pixel, for strokes that do not scale
-_TOKEN = re.compile(r"[MLHVZh]|-?(?:\d+\.?\d*|\.\d+)")
+_TOKEN = re.compile(r"[MLHVZhml]|-?(?:\d+\.?\d*|\.\d+)")
 _NO_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ARGUMENTS = {"M": 2, "L": 2, "H": 1, "V": 1, "h": 1, "Z": 0}
+_ARGUMENTS = {"M": 2, "L": 2, "H": 1, "V": 1, "h": 1, "m": 2, "l": 2, "Z": 0}
 
 
 class Drawing(Flowable):  # type: ignore[misc]  # reportlab has no types
@@ -60,9 +60,10 @@ class Drawing(Flowable):  # type: ignore[misc]  # reportlab has no types
         canvas.translate(0, self.height)
         canvas.scale(self._scale, -self._scale)
         for one in self._root:
-            canvas.saveState()
-            _DRAW[one.tag](self, one)
-            canvas.restoreState()
+            if one.tag != "title":  # what a mouse would show
+                canvas.saveState()
+                _DRAW[one.tag](self, one)
+                canvas.restoreState()
         canvas.restoreState()
 
     # -- elements -----------------------------------------------------------------------------------------------
@@ -79,7 +80,7 @@ class Drawing(Flowable):  # type: ignore[misc]  # reportlab has no types
             self.canv.setDash([] if dashes == "none" else [float(part) * unit for part in dashes.split()])
             self.canv.setLineCap(1 if one.get("stroke-linecap") == "round" else 0)
         if fill != "none":
-            self.canv.setFillColor(_colour(fill))
+            self.canv.setFillColor(_colour(fill, one.get("fill-opacity")))
         return {"stroke": int(stroke != "none"), "fill": int(fill != "none")}
 
     def _rect(self, one: Any) -> None:
@@ -99,9 +100,12 @@ class Drawing(Flowable):  # type: ignore[misc]  # reportlab has no types
             if letter == "Z":
                 path.close()
                 continue
-            x = values[0] if letter in "MLH" else x + values[0] if letter == "h" else x
-            y = values[-1] if letter in "MLV" else y
-            (path.moveTo if letter == "M" else path.lineTo)(x, y)
+            if letter.islower():
+                x, y = x + values[0], y + (values[1] if letter != "h" else 0.0)
+            else:
+                x = values[0] if letter in "MLH" else x
+                y = values[-1] if letter in "MLV" else y
+            (path.moveTo if letter in "Mm" else path.lineTo)(x, y)
         self.canv.drawPath(path, **self._pen(one))
 
     def _text(self, one: Any) -> None:

@@ -1,4 +1,4 @@
-"""The history of one scanner with one phantom: the same measure, region, series and method in earlier runs."""
+"""The history of one scanner with one phantom: the same measure, region and method in earlier runs, acquired in the same way."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from reports.store import lookup
 from reports.store import schema as t
 
 if TYPE_CHECKING:
+    from qc.results import Measurement
     from reports.store import Store
 
 YEARS_DAYS = 5 * 366  # how far back
 MOST_POINTS = 120
-_CONDITIONS = ("echo_time_ms", "kernel")  # values under other conditions are another series
+BASELINE_RUNS = 20
+_CONDITIONS = ("echo_time_ms",)  # values of one series under other conditions are another history
 
 
 def trends(store: Store, study: Row, parts: list[Part]) -> list[Trend]:
@@ -46,7 +48,8 @@ def _earlier(store: Store, study: Row, series: Row, device: int, metrics: list[s
         lookup.CURRENT,
         t.device.c.id == device,
         t.series.c["class"] == series["class"],
-        t.series.c.description == (series["series_description"] or ""),
+        t.series.c.coil == series["coil"],
+        t.series.c.protocol == series["protocol"],
         t.measurement.c.metric.in_(metrics),
         t.measurement.c.value.is_not(None),
         t.study.c.study_uid != study["study_uid"],
@@ -65,6 +68,44 @@ def _earlier(store: Store, study: Row, series: Row, device: int, metrics: list[s
 def _key(row: Row) -> tuple[Any, ...]:
     details = row["details"] or {}
     return row["metric"], row["region"], row["method"], *(str(details.get(name)) for name in _CONDITIONS)
+
+
+def acquisition(store: Store, day: date) -> dict[str, Row]:
+    """Return how the series of a day were acquired, by SeriesInstanceUID: coil, protocol in words, what limits depend on."""
+    columns = [t.series.c[name] for name in ("series_uid", "coil", "protocol", "facts")]
+    rows = sa.select(*columns).select_from(t.series.join(t.study)).where(lookup.CURRENT, t.study.c.day == day)
+    with store.reading() as connection:
+        return {row.series_uid: row._asdict() for row in connection.execute(rows)}
+
+
+def first_values(store: Store, device: int, klass: str, protocol: str, like: Measurement, before: date) -> list[tuple[date, float]]:
+    """Return the first values on record of a device that are comparable to a measurement, oldest first, at most `BASELINE_RUNS`.
+
+    Comparable: the same metric, region and method, the same phantom, acquired in the same way.
+
+    Parameters
+    ----------
+    klass, protocol
+        Of the series; how it was acquired, as `reports.store.acquisition.words` has it.
+    before
+        Only of earlier days.
+    """
+    wanted = (
+        lookup.CURRENT,
+        t.device.c.id == device,
+        t.series.c["class"] == klass,
+        t.series.c.protocol == protocol,
+        t.measurement.c.metric == like.metric,
+        t.measurement.c.region == like.region,
+        t.measurement.c.method == like.method,
+        t.measurement.c.value.is_not(None),
+        t.study.c.day < before,
+    )
+    joined = lookup.with_device(t.measurement.join(t.study, t.study.c.id == t.measurement.c.study_id).join(t.series))
+    rows = sa.select(t.study.c.day, t.measurement.c.value).select_from(joined).where(*wanted)
+    with store.reading() as connection:
+        ordered = rows.order_by(t.study.c.day, t.study.c.local_time, t.measurement.c.id).limit(BASELINE_RUNS)
+        return [(row.day, row.value) for row in connection.execute(ordered)]
 
 
 def days(store: Store, device: str | None = None) -> list[date]:

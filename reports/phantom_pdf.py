@@ -88,10 +88,11 @@ def _history(run: Run) -> list[Block]:
         return [*pdf.heading("History of this scanner"), pdf.text("None: these images were measured without the database.")]
     shown = run.charts
     if not shown:
-        text = "This is the first run on record of this scanner with this phantom, this series and these methods."
+        text = "This is the first run on record of this scanner with this phantom, acquired and measured in this way."
         return [*pdf.heading("History of this scanner"), pdf.text(text)]
     blocks = [*pdf.heading("History of this scanner")]
-    blocks.append(pdf.text("Same device, phantom, series and method only. The ring is this run; lines are failing levels, dashed lines warning levels.", pdf.SMALL))  # fmt: skip
+    told = "Same device, phantom, method and way of acquisition only. The ring is this run; lines are failing levels, dashed lines warning levels."
+    blocks.append(pdf.text(told, pdf.SMALL))
     for part in run.parts:
         own = [trend for trend in shown if trend.series == part.title]
         if own:

@@ -6,11 +6,10 @@ Whatever the phantom: a test is what its check declares, and a new phantom needs
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from statistics import fmean, stdev
-from typing import Any
 
 from qc.output import natural
 from qc.results import Evidence, Status, worst
@@ -24,9 +23,6 @@ MOST_CHARTS = 24
 LEAST_BEFORE = 5  # runs, for a mean and a spread that mean something
 MOST_SAID = 3  # values named under one picture
 _APART = (("echo_time_ms", "TE {:g} ms"),)  # details that tell values of one name in one series apart
-
-
-_CONDITIONS = (("field_strength_t", "{:.4g} T"), ("kvp", "{:g} kV"), ("slice_thickness_mm", "slice thickness {:g} mm set"))
 
 
 @dataclass
@@ -79,7 +75,7 @@ class Part:
     def about(self) -> str:
         """How large the series is, and how it was acquired."""
         size = [words.count(self.row["instances"], "file"), words.count(self.row["frames"], "image")]
-        return "; ".join([", ".join(dict.fromkeys(size)), *conditions(self.row.get("facts") or {})])
+        return "; ".join([", ".join(dict.fromkeys(size)), *conditions(self.row)])
 
     @property
     def judged(self) -> list[Line]:
@@ -322,12 +318,11 @@ def remarks(findings: Iterable[Row], own: frozenset[str]) -> list[Row]:
     return sorted(some, key=lambda row: words.ORDER[row["status"]])
 
 
-def conditions(facts: Mapping[str, Any]) -> list[str]:
-    """Return what limits and values depend on, in words: 120 kV, kernel, slice thickness, field strength."""
-    said = [form.format(facts[key]) for key, form in _CONDITIONS if isinstance(facts.get(key), (int, float))]
-    kernel = facts.get("kernel")
-    kernel = ", ".join(map(str, kernel)) if isinstance(kernel, (list, tuple)) else kernel
-    return said + ([f"kernel {kernel}"] if kernel else [])
+def conditions(row: Row) -> list[str]:
+    """Return what values and limits depend on, in words: field strength, how the series was acquired, coil."""
+    field_t = (row["facts"] or {}).get("field_strength_t")
+    said = [f"{field_t:.4g} T"] if isinstance(field_t, (int, float)) else []
+    return said + [one for one in (row["protocol"], f"coil {row['coil']}" if row["coil"] else "") if one]
 
 
 def name_of_phantom(klass: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qc.output import software
 from qc.results import Evidence
-from qc.runner import Report, facts_of
+from qc.runner import Report
 from reports import frames, phantom_history, problems
 from reports import phantom_run as of
 from reports.phantom_run import Run
@@ -43,11 +43,14 @@ def from_store(
     told = {name: (tables or {}).get(name) for name in ("studies", "series", "findings", "measurements")}
     rows = {name: problems.rows(frame if frame is not None else getattr(frames, name)(store, day)) for name, frame in told.items()}
     devices = {one.id: one for one in store.devices()}
+    settings = phantom_history.acquisition(store, day)
     found = []
     for study in rows["studies"]:
-        series = [row for row in rows["series"] if row["study_uid"] == study["study_uid"]]
+        series = [dict(row) for row in rows["series"] if row["study_uid"] == study["study_uid"]]
         if not of.is_run(series) or (device and device not in [row["device"] for row in series]):
             continue
+        for row in series:
+            row.update(settings[row["series_uid"]])
         ours = {name: [row for row in rows[name] if row["study_uid"] == study["study_uid"]] for name in ("findings", "measurements")}
         ours["measurements"].sort(key=lambda row: row["id"])  # as they were measured
         made_by = [devices[row["device_id"]] for row in series if row["device_id"] in devices and (row["class"] or "").startswith(of.CLASS)]
@@ -77,8 +80,7 @@ def from_report(report: Report, *, timezone: str = "", site: str = "") -> list[R
             "study_uid": study.uid, "study_day": when.day, "study_time": when.local_time, "zone": when.zone,
             "study_description": prepared.study["description"],
         }  # fmt: skip
-        facts = {one.uid: facts_of(one) for one in study.series}
-        series = [{**_series(row, made_by, visit), "facts": facts.get(row["series_uid"])} for row, made_by in prepared.series]
+        series = [_series(row, made_by, visit) for row, made_by in prepared.series]
         if not of.is_run(series):
             continue
         by_uid = {row["series_uid"]: row for row in series}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands import Csv, DataFolder, Json, check_forms, group, print_rows, refuse
-from flows.voice import errors_in_words
+from flows.commands import Csv, DataFolder, Json, check_forms, group, print_rows, refuse, store_of
 from qc.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -23,18 +20,7 @@ Which = Annotated[str, typer.Argument(metavar="DEVICE", help="Number or name of 
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the log of changes.")]
 
 
-@contextmanager
-def _store(context: typer.Context, data: DataFolder) -> Iterator[Store]:
-    """Give the database of the settings; what is wrong is told in words."""
-    from flows import daily, outcome, settings
-
-    with errors_in_words(), settings.overridden(context.obj, data_folder=data) as chosen:
-        outcome.check_data_folder(chosen)
-        with daily.open_for(chosen) as store:
-            yield store
-
-
-def _find(store: Store, which: str) -> Device:
+def find(store: Store, which: str) -> Device:
     """Return the device that a number or a name means."""
     devices = store.devices()
     wanted = which.casefold().strip()
@@ -70,7 +56,7 @@ def list_(
       pacsqc device list
       pacsqc device list --csv > devices.csv
     """
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         refuse(check_forms(as_json, as_csv))
         rows = [_row(device) for device in store.devices() if every or device.merged_into is None]
     print_rows(rows, as_json, as_csv, _listing(rows))
@@ -125,8 +111,8 @@ def rename(
     """
     from flows.who import login
 
-    with _store(context, data) as store:
-        found = _find(store, device)
+    with store_of(context, data) as store:
+        found = find(store, device)
         store.rename_device(found.id, alias, login(), reason)
         typer.echo(f"Device {found.id} is now called {' '.join(alias.split())} (was {found.alias}).")
 
@@ -151,9 +137,9 @@ def merge(
     """
     from flows.who import login
 
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         refuse(["name the device that stays (--into), or --undo"] if undo == bool(into) else [])
-        one, other = _find(store, device), _find(store, into) if into else None
+        one, other = find(store, device), find(store, into) if into else None
         store.merge_devices(one.id, other.id if other else None, login(), reason)
         where = f"part of {other.alias} ({other.id})" if other else "a device of its own"
         typer.echo(f"{one.alias} ({one.id}) is {where} from now on.")
@@ -182,11 +168,11 @@ def criteria(
 
     from flows.who import login
 
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         refuse(["name criteria sets, or --site, not both"] if site == bool(sets) else [])
         # a file is looked for from wherever the next run is started: keep where it is
         names = tuple(str(Path(name).absolute()) if name.endswith(".toml") else name for name in sets or ())
-        found = _find(store, device)
+        found = find(store, device)
         store.set_device_criteria(found.id, names, login(), reason)
         typer.echo(f"{found.alias} is judged by {', '.join(names) or 'the sets of the site'}.")
 
@@ -205,8 +191,8 @@ def review(
     """
     from flows.who import login
 
-    with _store(context, data) as store:
-        for found in [_find(store, name) for name in device]:
+    with store_of(context, data) as store:
+        for found in [find(store, name) for name in device]:
             store.review_device(found.id, login())
             typer.echo(f"{found.alias} ({found.id}): reviewed.")
 
@@ -230,9 +216,9 @@ def by_hand(
     """
     from flows.who import login
 
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         refuse([*check_forms(as_json, as_csv), *(["name the device whose runs are meant"] if forget and not device else [])])
-        found = _find(store, device) if device else None
+        found = find(store, device) if device else None
         if forget and found:
             if not store.forget_by_hand(found.id, forget, login(), reason):
                 names = sorted({one.check for one in store.by_hand(found.id) if one.again and one.ended_at is None})

@@ -68,12 +68,15 @@ class Baseline:
         return _residuals(away, self.rho) / self.sd
 
     def limits(self, distance: float = 3.0) -> tuple[float, float]:
-        """Return the values at this many SD below and above the centre, in the unit of measurement (without the correction for `rho`).
+        """Return the values at this many SD below and above the centre, in the unit of measurement.
+
+        Of an autocorrelated series the SD of the values themselves counts, which is larger than that of the residuals.
 
         >>> Baseline(100.0, 2.0).limits()
         (94.0, 106.0)
         """
-        low, high = back([self.centre - distance * self.sd, self.centre + distance * self.sd], self.transform)
+        away = distance * self.sd / math.sqrt(1 - self.rho * self.rho)
+        low, high = back([self.centre - away, self.centre + away], self.transform)
         return float(low), float(high)
 
     def plain(self) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from reports.store.lookup import Device
 
 if TYPE_CHECKING:
     from qc.runner import Report
+    from reports.charts.judge import Rules
 
 __all__ = ["ByHand", "Device", "Entry", "Observed", "Seen", "Store", "Work", "open_store"]
 
@@ -73,6 +74,7 @@ class Store:
         self.engine = engine
         self._writer = writer(engine)
         self.zone = zone
+        self.chart_rules: Rules | None = None  # of the site, by which trends are judged; None: the usual ones
 
     def close(self) -> None:
         """Close the connections."""
@@ -283,6 +285,10 @@ class Store:
         """Return when series were acquired by their scanner's clock, and when they came by ours."""
         return self._read(lambda connection: acquisitions.arrivals(connection, self.zone, since))
 
+    def written_days(self) -> list[date]:
+        """Return the days that have a report, oldest first."""
+        return self._read(days.written)
+
     def evidence(self, ids: Iterable[int]) -> dict[int, Evidence]:
         """Return pictures and curves by id, as `qc.results` has them."""
         return self._read(lambda connection: lookup.evidence(connection, ids))
@@ -380,6 +386,17 @@ class Store:
     def audit_broken_at(self) -> int | None:
         """Return the id of the first row of the audit log that was changed behind its back; None where all are whole."""
         return self._read(audit.first_broken)
+
+    def audit_digest(self, number: int | None = None) -> str:
+        """Return the digest of a row of the audit log (None: of the newest), empty where there is none.
+
+        Who notes it elsewhere can tell later that nothing up to it was cut off or written anew.
+        """
+        return self._read(lambda connection: audit.digest_of(connection, number))
+
+    def first_paths(self, study_uid: str) -> list[str]:
+        """Return where the source finds one file of each series of a study."""
+        return self._read(lambda connection: lookup.first_paths(connection, study_uid))
 
     def _read(self, function: Callable[[Connection], T]) -> T:
         with self.reading() as connection:

@@ -144,7 +144,7 @@ daily_metric = Table(
     Column("metric", String, nullable=False),
     Column("unit", String, nullable=False),
     Column("method", String, nullable=False),
-    *(Column(name, Integer, nullable=False) for name in ("n", "studies")),
+    *(Column(name, Integer, nullable=False) for name in ("n", "studies", "bad_studies")),
     *(Column(name, Double) for name in ("mean", "low", "high")),
     *(Column(name, Integer, nullable=False) for name in ("fail", "error", "warn", "not_evaluable", "info", "pass")),
     Index(None, "day"),

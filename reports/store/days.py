@@ -34,6 +34,11 @@ def late(connection: Connection, day: date) -> sa.ColumnElement[bool]:
     return sa.and_(condition, t.study.c.done_at <= until) if until else condition
 
 
+def written(connection: Connection) -> list[date]:
+    """Return the days that have a report, oldest first."""
+    return list(connection.execute(sa.select(t.report_written.c.day).distinct().order_by(t.report_written.c.day)).scalars())
+
+
 def set_aside(connection: Connection, day: date) -> sa.ColumnElement[bool]:
     """Condition on `skipped`: set aside while a study of the day was checked, or at discovery since the last report."""
     within = t.skipped.c.study_id.in_(sa.select(t.study.c.id).where(of_day(day)))

@@ -118,3 +118,9 @@ def evidence(connection: Connection, ids: Iterable[int]) -> dict[int, Evidence]:
 def cursor(connection: Connection, source: str) -> str | None:
     """Return where the last look at a source ended."""
     return connection.execute(sa.select(t.source.c.watermark).where(t.source.c.name == source)).scalar()
+
+
+def first_paths(connection: Connection, study_uid: str) -> list[str]:
+    """Return where the source finds one file of each series of a study."""
+    firsts = sa.select(sa.func.min(t.instance.c.path)).where(t.instance.c.study_uid == study_uid).group_by(t.instance.c.series_uid)
+    return list(connection.execute(firsts.limit(200)).scalars())

@@ -129,6 +129,7 @@ def _metrics(day: date) -> sa.Select:
             *keys,
             sa.func.count(m.c.value).label("n"),
             sa.func.count(m.c.study_id.distinct()).label("studies"),
+            sa.func.count(sa.case((m.c.status.in_(("fail", "error", "warn")), m.c.study_id)).distinct()).label("bad_studies"),
             sa.func.avg(m.c.value).label("mean"),
             sa.func.min(m.c.value).label("low"),
             sa.func.max(m.c.value).label("high"),

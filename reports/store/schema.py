@@ -59,7 +59,7 @@ from reports.store.charting import (
 )
 from reports.store.columns import Id, Json, Utc, id_column, metadata, of, subject
 
-HEAD = "0007"  # the newest migration; a test holds it against the folder
+HEAD = "0009"  # the newest migration; a test holds it against the folder
 
 _BAD = "status IN ('fail', 'error', 'warn')"  # what a work list asks for
 
@@ -227,6 +227,8 @@ series = Table(
     Column("instances", Integer, nullable=False),
     Column("frames", Integer, nullable=False),
     Column("status", String, nullable=False),
+    Column("protocol_name", String),  # with body_part and device: whose history a value belongs to
+    Column("body_part", String),
 )
 
 finding = Table(
@@ -362,7 +364,7 @@ outbox = Table(
     Column("kind", String, nullable=False),  # changes; news: of older versions
     Column("route", String, nullable=False, server_default=""),  # who gets it
     Column("severity", String, nullable=False),  # the worst status in it
-    Column("content", Json, nullable=False),  # as `reports.messages` reads it
+    Column("content", Json, nullable=False),  # as `reports.alert_words` reads it
     Column("created_at", Utc, nullable=False),
     Column("due_at", Utc, nullable=False),  # not to be tried before
     Column("taken_until", Utc),  # someone is sending it
@@ -371,22 +373,6 @@ outbox = Table(
     Column("sent_at", Utc),
     Column("error", Text),
     Index("ix_outbox_open", "due_at", sqlite_where=text("sent_at IS NULL"), postgresql_where=text("sent_at IS NULL")),
-)
-
-alert = Table(
-    "alert",
-    metadata,
-    id_column(),
-    Column("subject", String, nullable=False),  # study:UID (later also device:number); in no message
-    Column("code", String, nullable=False),
-    Column("status", String, nullable=False),
-    Column("state", String, nullable=False),  # open (later: acknowledged, snoozed, resolved)
-    Column("day", Date, nullable=False),  # of the report that told of it first
-    of("outbox", nullable=True, index=True),
-    Column("first_at", Utc, nullable=False),
-    Column("last_at", Utc, nullable=False),
-    Column("resolved_at", Utc),
-    UniqueConstraint("subject", "code", "status"),  # this line is why nobody is told twice
 )
 
 by_hand = Table(

@@ -11,18 +11,20 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from qc.errors import ConfigurationError, Transient
-from reports.web import actions, api, doors
+from reports.web import actions, api, decide, doors
 from reports.web.access import NotAllowed, NotSignedIn
 from reports.web.config import Config
 from reports.web.desk import STATIC, Desk, desk_of
 from reports.web.guard import Guard
-from reports.web.pages import aside, audit, day, phantoms, protocols, settings, study
+from reports.web.pages import alerts, aside, audit, day, device, phantoms, protocols, settings, sheets, study
 
 if TYPE_CHECKING:
     from reports.store import Store
 
 API = "/api/"
-_PARTS = [one.router for one in (doors, day, study, actions, phantoms, protocols, aside, audit, settings, api)] + [api.watched]
+_PARTS = [
+    one.router for one in (doors, day, study, actions, device, decide, phantoms, protocols, sheets, alerts, aside, audit, settings, api)
+] + [api.watched]
 
 
 def create_app(store: Store, config: Config | None = None) -> FastAPI:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
+
+from reports.due import Rule
 
 Names = Callable[[str], list[tuple[str, str]]]  # hash of a patient -> (name, patient ID) as the headers spell them
 Headers = Callable[[str], list[tuple[str, list[tuple[str, str]]]]]  # study UID -> (series UID, (attribute, value)) without identifiers
@@ -31,6 +33,10 @@ class Config:
         Whether /metrics answers without a token.
     first_secret
         Opens the page for the first person; only known to whoever started the desk.
+    holidays
+        Days on which no test is asked for.
+    rules
+        Which phantom tests are expected on which days.
     settings
         Rows of the settings in effect, secrets masked.
     names, headers
@@ -47,6 +53,8 @@ class Config:
     proxy_role: str = ""
     open_metrics: bool = False
     first_secret: str = ""
+    holidays: frozenset[date] = frozenset()
+    rules: Sequence[Rule] = ()
     settings: Sequence[dict[str, Any]] = field(default_factory=list)
     names: Names | None = None
     headers: Headers | None = None

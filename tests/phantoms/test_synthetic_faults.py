@@ -54,7 +54,7 @@ def test_every_fault_is_described():
     assert len(FAULTS) >= 45
     for name, fault in FAULTS.items():
         assert fault.name == name
-        assert fault.topic in ("slices", "stacks", "pixels", "headers", "relations", "identity", "history", "files")
+        assert fault.topic in ("slices", "stacks", "pixels", "headers", "relations", "identity", "history", "files", "artefacts")
         assert fault.meaning.endswith(".")
         assert (fault.finding_code is None) == (fault.status is None)
         assert fault.status in (None, "info", "warn", "fail")

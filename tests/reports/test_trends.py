@@ -165,10 +165,13 @@ def test_a_decision_of_today_changes_no_older_baseline(store: Store) -> None:
     chart = one(store).chart.id
     trends.set_baseline(store, chart, FIRST, day(19), "anna", "acceptance")
     before = one(store).segments[0].baseline
-    with store.writing() as connection:  # the series is measured again, by the same method, and gives something else
-        connection.execute(sa.update(t.measurement).where(t.measurement.c.series_uid == uids[3]).values(value=50.0))
-        connection.execute(sa.delete(t.trend_day))
+    number = device(store)
+    with store.writing() as connection:  # the study is measured again, by the same method, and the series gives something else
+        at = now(connection)
+        connection.execute(sa.update(t.study).where(t.study.c.study_uid == uids[3].removesuffix(".1")).values(superseded_at=at))
+        scan(connection, number, day(3), 50.0, uid=uids[3].removesuffix(".1"), revision=2)
     trends.refresh(store)
+    assert 50.0 in one(store).points["value"].tolist()
     assert one(store).segments[0].baseline == before
 
 
@@ -220,3 +223,15 @@ def test_short_drift_of_a_real_chart_is_seen(store: Store) -> None:
     assert {"ewma", "cusum", "run"} <= {signal.rule for signal in trend.signals}
     assert day(35) < trend.alarm_since < day(60)
     assert "EWMA" in trend.why
+
+
+def test_the_version_changes_with_results_and_decisions(store: Store) -> None:
+    seen = {trends.version(store)}
+    history(store, CALM)
+    seen.add(trends.version(store))
+    assert trends.version(store) in seen
+    trends.set_baseline(store, one(store).chart.id, FIRST, day(19), "anna", "acceptance")
+    seen.add(trends.version(store))
+    trends.take_back(store, "baseline", 1, "anna", "wrong days")
+    seen.add(trends.version(store))
+    assert len(seen) == 4

@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.engine import Connection
 
 from qc.errors import ConfigurationError
-from reports import words
+from reports import due, due_sheets, words
 from reports.store import access as people
 from reports.store import days, lookup, reviews
 from reports.store import schema as t
@@ -178,7 +178,9 @@ def _page(request: Request, me: Asking, day: date, chosen: Filters, page: int, p
         found = worklist.read(connection, day, desk.titles)
         before, after = _neighbours(connection, day)
         signatures = reviews.signatures(connection, "day", [day.isoformat()]).get(day.isoformat(), [])
-        verdict = _verdict(desk, connection, found)
+        tests = due_sheets.asked(due_sheets.on(connection, day, desk.config.holidays), day)
+        phantoms = due.of_day(desk.store, desk.config.rules, day, desk.config.holidays)
+        verdict = _verdict(connection, found, tests, phantoms)
     fitting = [one for one in found.entries if chosen.fits(one)]
     shown, page, pages = paged(fitting, page)
     query = urlencode({key: value for key, value in asdict(chosen).items() if value})
@@ -188,7 +190,7 @@ def _page(request: Request, me: Asking, day: date, chosen: Filters, page: int, p
         devices=sorted({one.device for one in found.entries}),
         modalities=sorted({kind for one in found.entries for kind in one.modality.split("; ") if kind}),
         assignees=sorted({one.state.assignee for one in found.entries if one.state.assignee}),
-        zones=sorted({row["zone"] for row in found.studies if row["zone"]}), meaning=reviews.MEANINGS["day"], problem=problem,
+        zones=sorted({row["zone"] for row in found.studies if row["zone"]}), meaning=reviews.MEANINGS["day"], problem=problem, tests=tests,
     )  # fmt: skip
 
 
@@ -199,36 +201,49 @@ def _neighbours(connection: Connection, day: date) -> tuple[date | None, date | 
     return connection.execute(before).scalar(), connection.execute(after).scalar()
 
 
-def _verdict(desk: Desk, connection: Connection, found: Day) -> Verdict:
-    """Say how the day is, by what is still open."""
-    lines = []
+def _verdict(connection: Connection, found: Day, tests: Sequence[due_sheets.Expected], phantoms: Sequence[due.Expected]) -> Verdict:
+    """Say how the day is, by what is still open; green only where everything was done and checked."""
     open_ones = [one for one in found.entries if one.state.word == "open"]
-    tally = lookup.tally(connection)
+    tally, aside = lookup.tally(connection), _unread(connection, found.day)
     waiting = tally["ready"] + tally["leased"] + tally["arriving"]
-    aside = _unread(connection, found.day)
+    missing = [one for one in (*tests, *phantoms) if not one.done]
+    unjudged = found.statuses["not_evaluable"]
+    lines = []
+    for some, what, href in ((phantoms, "Phantom tests", "/phantoms"), (tests, "Test sheets", "/sheets")):
+        if some:
+            done = sum(one.done for one in some)
+            where = ", ".join(one.device or "any device" for one in some if not one.done)
+            lines.append(
+                Remark(
+                    f"{'✔' if done == len(some) else '▲'} {what}: {done} of {len(some)} expected{f' (not on {where})' if where else ''}",
+                    href,
+                )
+            )
     if waiting:
         lines.append(Remark(f"? {words.studies(waiting)} still to be checked (of this or another day)", "/aside#waiting"))
     if aside:
         lines.append(Remark(f"▲ {words.count(aside, 'file')} could not be read", f"/aside?day={found.day}"))
     if found.late:
         lines.append(Remark(f"{words.studies(len(found.late))} of earlier days arrived late; their problems stand in the list"))
-    if found.statuses["not_evaluable"]:
-        lines.append(
-            Remark(f"? {words.studies(found.statuses['not_evaluable'])} could not be evaluated in full", f"/aside?day={found.day}#unjudged")
-        )
+    if unjudged:
+        lines.append(Remark(f"? {words.studies(unjudged)} could not be evaluated in full", f"/aside?day={found.day}#unjudged"))
     if open_ones:
         worst = min((one.item.status for one in open_ones), key=words.ORDER.__getitem__)
         return Verdict(worst, f"{words.count(len(open_ones), 'problem is', 'problems are')} open", lines)
+    if missing or aside:
+        text = f"{words.count(len(missing), 'expected test is', 'expected tests are')} missing" if missing else "Files could not be read"
+        return Verdict("warn", text, lines)
     if not found.studies and not found.late:
         return Verdict("nothing", "No studies. Nothing was checked on this day.", lines)
+    if waiting or unjudged:
+        return Verdict("not_evaluable", "No problem is open, but not everything could be checked", lines)
     if found.entries:
+        many = len(found.entries)
         return Verdict(
             "info",
-            f"All {words.count(len(found.entries), 'problem')} of this day {'was' if len(found.entries) == 1 else 'were'} looked at",
+            f"{'The only problem' if many == 1 else f'All {many} problems'} of this day {'was' if many == 1 else 'were'} looked at",
             lines,
         )
-    if aside or waiting or found.statuses["not_evaluable"]:
-        return Verdict("warn" if aside else "not_evaluable", "No problem was found, but not everything could be checked", lines)
     return Verdict("pass", f"{words.studies(len(found.studies))}, all in order", lines)
 
 

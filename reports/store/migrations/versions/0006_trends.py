@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("method", sa.String(), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
         sa.Column("studies", sa.Integer(), nullable=False),
+        sa.Column("bad_studies", sa.Integer(), nullable=False),
         sa.Column("mean", sa.Double(), nullable=True),
         sa.Column("low", sa.Double(), nullable=True),
         sa.Column("high", sa.Double(), nullable=True),
@@ -218,8 +219,33 @@ def upgrade() -> None:
     op.add_column("series", sa.Column("coil", sa.String(), server_default="", nullable=False))
     op.add_column("series", sa.Column("protocol", sa.String(), server_default="", nullable=False))
     op.add_column("series", sa.Column("facts", JSON, server_default=sa.text("'{}'"), nullable=False))
+    op.drop_index(op.f("ix_alert_outbox_id"), table_name="alert")
+    op.drop_table("alert")
+    for statement in JUDGED_ONCE[op.get_bind().dialect.name]:
+        op.execute(statement)
     # what the older version told of is not told again
     op.execute("INSERT INTO alert_day (day, looked_at) SELECT day, MAX(written_at) FROM report_written GROUP BY day")
+
+
+# what a value was judged to be, and by which limits, is history
+JUDGED_ONCE = {
+    "sqlite": [
+        "CREATE TRIGGER measurement_judged_once BEFORE UPDATE OF value, status, limits, criteria ON measurement "
+        "BEGIN SELECT RAISE(ABORT, 'a value is judged once: judge again keeps its verdicts apart'); END",
+        *(
+            f"CREATE TRIGGER verdict_no_{verb} BEFORE {verb.upper()} ON verdict BEGIN SELECT RAISE(ABORT, 'a verdict is never changed'); END"
+            for verb in ("update", "delete")
+        ),
+    ],
+    "postgresql": [
+        "CREATE FUNCTION judged_once() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'a value is judged once: judge again keeps its verdicts apart' "
+        "USING ERRCODE = 'integrity_constraint_violation'; END $$",
+        "CREATE TRIGGER measurement_judged_once BEFORE UPDATE OF value, status, limits, criteria ON measurement "
+        "FOR EACH ROW EXECUTE FUNCTION judged_once()",
+        "CREATE TRIGGER verdict_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON verdict EXECUTE FUNCTION judged_once()",
+    ],
+}
 
 
 def downgrade() -> None:
