@@ -29,10 +29,10 @@ LIMIT_RATIO, LIMIT_MEMORY = 2.5, 1.25
 
 
 def write_series(folder: Path, slices: int, size: int = 512) -> None:
-    """Write a CT series of a noisy water disc with a header of ordinary length."""
+    """Write a CT series of a noisy body with lungs and spine and a header of ordinary length; each tenth slice has noise of its own."""
     rng = np.random.default_rng(1)
-    y, x = np.mgrid[:size, :size] - (size - 1) / 2
-    disc = np.where(np.hypot(y, x) < 0.4 * size, 1024, 24)
+    y, x = (np.mgrid[:size, :size] - (size - 1) / 2) / size
+    noise = [rng.normal(0, 12, (size, size)) for _ in range(10)]
     for number in range(slices):
         meta = FileMetaDataset()
         meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, CTImageStorage
@@ -57,7 +57,12 @@ def write_series(folder: Path, slices: int, size: int = 512) -> None:
         for element in range(0x10, 0x40):  # as many private elements as scanners write
             data.add_new((0x0029, 0x0010), "LO", "BENCHMARK") if element == 0x10 else None
             data.add_new((0x0029, 0x1000 + element), "DS", str(element))
-        image = np.clip(disc + rng.normal(0, 12, disc.shape), 0, 4095).astype(np.uint16)
+        wide = 0.1 + 0.05 * np.sin(np.pi * (number % 400) / 400)
+        body = np.where(np.hypot(x / 0.43, y / 0.31) < 1, 1064.0, 24.0)
+        for side in (-1, 1):
+            body[np.hypot((x - side * 0.2) / wide, y / 0.19) < 1] = 170
+        body[np.hypot(x, y - 0.19) < 0.05] = 1400
+        image = np.clip(body + np.roll(noise[number % 10], 37 * number, axis=1), 0, 4095).astype(np.uint16)
         data.PixelData = image.tobytes()
         data.save_as(folder / f"IM{number:05d}.dcm", enforce_file_format=True)
 

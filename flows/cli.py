@@ -6,13 +6,17 @@ about a second because it never loads Prefect, pandas or the database.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows.commands import alerts, audit_log, devices, judge, look, passes, simulated, web, who
+from flows.commands import alerts, audit_log, devices, judge, look, passes, protocols, simulated, trend, web, who
 from flows.voice import set_up
+
+# set before numpy is loaded: our matrices are small, and threads that wait for each other cost a busy machine seconds
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 HELP = """Image quality control for a PACS.
 
@@ -50,7 +54,9 @@ app.command(short_help="List the checks, or explain one in full.")(look.checks)
 app.command(short_help="One daily pass: inbox, checks, report, alerts.")(passes.run)
 app.command(short_help="Write the report of a day again.")(passes.report)
 app.add_typer(devices.app, name="device", short_help="Devices: list, rename, merge, choose their limits.")
+app.add_typer(protocols.app, name="protocol", short_help="Protocols: learn them, show them, hold series against them.")
 app.add_typer(alerts.app, name="alert", short_help="Alerts: try them, send what waits, list.")
+app.add_typer(trend.app, name="trend", short_help="Trends: charts, baselines, service events.")
 app.add_typer(judge.app, name="judge", short_help="Judge again: stored values under other limits.")
 app.add_typer(web.app, name="web", short_help="The review desk: pages for every morning, in the browser.")
 app.add_typer(audit_log.app, name="audit-log", short_help="The log of changes: check that it is whole, list.")

@@ -16,10 +16,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import date, timedelta
 from pathlib import Path
 
+from flows import drift
 from flows.apart import ApartError, check_apart, where
 from flows.judges import Runners
 from flows.owner import is_dead, new_owner
-from flows.settings import Settings, site_key
+from flows.settings import Settings, parameters, site_key
 from flows.sources import Source
 from flows.sources.folder import FolderSource
 from flows.tally import Tally
@@ -37,8 +38,13 @@ TRY_AGAIN_S = 60.0  # before a study that could not be checked for a reason outs
 
 
 def open_for(settings: Settings) -> Store:
-    """Open the database of the settings."""
-    return open_store(settings.database_url, settings.site.timezone or None)
+    """Open the database of the settings; trends are judged by their rules."""
+    store = open_store(settings.database_url, settings.site.timezone or None)
+    if settings.trends != type(settings.trends)():
+        from reports.charts.judge import Rules  # NumPy takes its time, and the usual rules need nothing
+
+        store.chart_rules = Rules(settings.trends.rules, int(settings.trends.run))
+    return store
 
 
 def source_for(settings: Settings) -> FolderSource:
@@ -49,7 +55,8 @@ def source_for(settings: Settings) -> FolderSource:
 
 def options_for(settings: Settings) -> Options:
     """Return how checks are run."""
-    return Options(criteria=settings.checks.criteria, max_volume_mb=settings.checks.max_volume_mb, hash_key=site_key(settings))
+    checks = settings.checks
+    return Options(checks.criteria, site_key(settings), parameters=parameters(settings), max_volume_mb=checks.max_volume_mb)
 
 
 # -- discover -------------------------------------------------------------------------------------------------------
@@ -66,6 +73,8 @@ def discover_once(source: Source, store: Store, quiet_s: float) -> Tally:
     while more:
         found, cursor = source.observe(store.cursor(source.name))
         noted = store.observe(source.name, found.seen)
+        for study_uid, told in found.announced.items():
+            store.announce(source.name, study_uid, told)
         for one in found.skipped:
             store.skip(source.name, one.path, one.reason, one.message)
         store.keep_cursor(source.name, cursor)  # last: what was not noted is seen again
@@ -131,7 +140,7 @@ def process_batch(store: Store, source: Source, settings: Settings, owner: str) 
                 break
             tally.claimed += 1
             try:
-                report = _check(runners, source, work, lease_s)
+                report = _check(store, runners, source, work, lease_s)
                 kept = store.complete(work.id, owner, report, hash_key)
             except Transient as error:
                 store.give_back(work.id, owner, "transient", str(error), TRY_AGAIN_S * work.attempts * random.uniform(0.5, 1.5))
@@ -149,12 +158,13 @@ def process_batch(store: Store, source: Source, settings: Settings, owner: str) 
     return tally
 
 
-def _check(runners: Runners, source: Source, work: Work, deadline_s: float) -> Report:
+def _check(store: Store, runners: Runners, source: Source, work: Work, deadline_s: float) -> Report:
     """Run the checks on the files of one study; in a process of its own where an earlier attempt came to nothing."""
     paths = source.fetch(work.paths)
     present = [path for path in paths if path.exists()]
     runner = runners.for_study(present)
     report = runner.paths(present) if work.attempts == 1 else check_apart(runner.options, present, deadline_s)
+    drift.add(store, runner, report)
     gone = [path.name for path in paths if not path.exists()]
     if gone:
         report.given += len(gone)

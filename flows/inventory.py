@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from flows.dimse import Pacs
 from flows.web import Web
 from qc.errors import Transient
+from qc.expected import Announced
 
 Archive = Pacs | Web  # they answer the same calls
 
@@ -165,6 +166,19 @@ def expected(pacs: Archive, study_uid: str, of_study: int | None = None) -> Expe
     if by_series is not None:
         return Expected(None, by_series, "series", listed)
     return Expected(None, of_study, "study" if of_study is not None else "", listed)
+
+
+def announced(study: Study, told: Expected) -> Announced:
+    """Return what a PACS said of a study, to be compared with what is here. A number it did not give stays unknown, never 0."""
+    series: dict[str, list[str] | int | None] = {one.uid: one.instances for one in told.series}
+    if told.images is not None:
+        series = {one.uid: [] for one in told.series}
+        for image in told.images:
+            listed = series.setdefault(image.series_uid, [])
+            if isinstance(listed, list):
+                listed.append(image.uid)
+    total = told.total if told.total is not None else study.instances
+    return Announced(series, bool(told.series), total, study.series)
 
 
 def _slice(pacs: Archive, start: datetime, end: datetime, result: Studies) -> None:

@@ -93,6 +93,20 @@ def _count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def parse_day(text: str | None) -> date | None:
+    """Read a day that a person wrote; None stays None.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no date.
+    """
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{text!r} is no date; write it as YYYY-MM-DD, e.g. 2026-11-25") from error
+
+
 def write_report(settings: Settings, text: str | None) -> Path:
     """Write the report of a day (text as YYYY-MM-DD; None: the newest) and return where it is.
 
@@ -101,16 +115,12 @@ def write_report(settings: Settings, text: str | None) -> Path:
     ConfigurationError
         If that is no date, or nothing is known of any day.
     """
-    if text is not None:
-        try:
-            wanted = date.fromisoformat(text)
-        except ValueError as error:
-            raise ConfigurationError(f"{text!r} is no date; write it as YYYY-MM-DD, e.g. 2026-11-25") from error
+    wanted = parse_day(text)
     with daily.open_for(settings) as store:
         days = store.days()
         if not days:
             raise ConfigurationError(f"there are no results in {settings.data.folder}; `pacsqc run` makes them")
-        if text is None:
+        if wanted is None:
             wanted = days[-1]
         elif wanted not in days and wanted not in store.written_days():
             raise ConfigurationError(f"there are no studies of {wanted}; the days with studies are {days[0]} to {days[-1]}")

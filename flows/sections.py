@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
+from qc.criteria import DEFAULT as CRITERIA
+
 
 def _key(default: Any, sentence: str, allowed: str, unit: str = "", *, secret: bool = False, **limits: Any) -> Any:
     """Declare a key; a secret is taken from the environment only."""
@@ -26,6 +28,11 @@ def _rules(value: Any) -> Any:
 
 _DAY = "(mon|tue|wed|thu|fri|sat|sun)"
 RULE = re.compile(rf"\s*[^=]+=\s*[\w.*:-]+?\s*:\s*(daily|{_DAY}(-{_DAY})?)(\s*,\s*{_DAY}(-{_DAY})?)*\s*")  # as reports.due reads it
+
+
+RuleName = Literal[
+    "limits", "two_of_three", "four_of_five", "run", "range", "ewma", "cusum", "trend", "alternating", "narrow", "wide"
+]  # fmt: skip
 
 
 class Section(BaseModel):
@@ -116,14 +123,47 @@ class Checks(Section):
     """How images are checked."""
 
     criteria: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
-        ("acr-mri-2022",),
+        CRITERIA,
         "Criteria sets, asked in this order; the first that knows a limit gives it.",
         "names of built-in sets or paths of .toml files",
         min_length=1,
     )
+    protocols: Path | None = _key(
+        None,
+        "File with the protocols that series are compared with; `pacsqc protocol learn` writes one. Empty: series are not compared.",
+        "a .toml file",
+        "path",
+    )
+    allowed: Path | None = _key(
+        None,
+        "File with departures from the standard that are let pass, by maker and model, beside the built-in ones. Empty: none.",
+        "a .toml file",
+        "path",
+    )
     max_volume_mb: int = _key(
         1024, "Largest stack that is held in memory at once.", "a whole number from 16 to 1048576", "MB", ge=16, le=1048576
     )
+
+    @field_validator("protocols", "allowed", mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        return value or None
+
+
+class Trends(Section):
+    """How charts of phantom values are judged."""
+
+    rules: Annotated[tuple[RuleName, ...], BeforeValidator(_listed)] = _key(
+        ("limits", "two_of_three", "run", "range", "ewma", "cusum"),
+        "Rules that signal on a chart. Western Electric 1, 2, 4 are limits, two_of_three, run; its rule 3 is four_of_five.",
+        "of limits, two_of_three, four_of_five, run, range, ewma, cusum, trend, alternating, narrow, wide",
+    )
+    run: Literal["8", "9"] = _key("8", "How many values in a row on one side of the baseline signal.", "8 (Western Electric) or 9 (Nelson)")
+
+    @field_validator("run", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
 
 
 class Phantoms(Section):

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Run, Section, Site, Web
+from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Run, Section, Site, Trends, Web
 from qc.errors import ConfigurationError
 
 FILE = "pacsqc.toml"
@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     site: Site = Site()
     checks: Checks = Checks()
     phantoms: Phantoms = Phantoms()
+    trends: Trends = Trends()
     run: Run = Run()
     alerts: Alerts = Alerts()
     web: Web = Web()
@@ -209,8 +210,20 @@ def _anchored(settings: Settings, base: Path) -> Settings:
     data = settings.data.model_copy(update={"folder": base / settings.data.folder})
     inbox = settings.inbox.model_copy(update={"folder": base / settings.inbox.folder if settings.inbox.folder else None})
     sets = tuple(str(base / name) if name.endswith(".toml") else name for name in settings.checks.criteria)
-    checks = settings.checks.model_copy(update={"criteria": sets})
+    files = {name: base / path for name in ("protocols", "allowed") if (path := getattr(settings.checks, name))}
+    checks = settings.checks.model_copy(update={"criteria": sets, **files})
     return settings.model_copy(update={"data": data, "inbox": inbox, "checks": checks})
+
+
+def parameters(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return what the settings say about single checks, as `qc.runner.Options.parameters` has it."""
+    found: dict[str, dict[str, Any]] = {}
+    if settings.checks.protocols:
+        protocols = {"file": str(settings.checks.protocols), "site": settings.site.name}
+        found |= {"protocol": protocols, "protocol.vertical": protocols}
+    if settings.checks.allowed:
+        found["header.conformance"] = {"allowed": str(settings.checks.allowed)}
+    return found
 
 
 @contextmanager

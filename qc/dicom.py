@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 
 from pydicom.uid import UID
 
-from qc import encapsulated, enhanced, header
+from qc import encapsulated, enhanced, header, radiopharmaceutical
 from qc.study import Instance, PixelLayout
 from qc.values import Problem
 
@@ -293,6 +293,7 @@ class Intake:
 
     def _instance(self, source: Source, file: BinaryIO, size: int, parsed: header.Parsed) -> Instance:
         tags, problems = self._reader.tags(parsed)
+        tags.update(radiopharmaceutical.injected(parsed))
         instance = Instance(source.path, source.shown, parsed.transfer_syntax, tags, parsed.problems + problems)
         presence, forms = self._reader.presence(parsed)
         instance.problems += forms

@@ -1,24 +1,23 @@
-"""The daily report: one HTML file that needs no network and no script, with CSV and XLSX of the same frames beside it.
+"""The daily report: one HTML file that needs no network and no script, with PDF, CSV and XLSX beside it.
 
 `gather` reads the store, `render` makes the page, `write` puts the files down and notes that the day was told of.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports import alerts, due, export, figures, frames, problems, strips, trend_section, trends, words
+from qc.results import Evidence
+from reports import alerts, daily_pdf, due, export, figures, frames, phantom, problems, strips, trend_section, trends, words
+from reports.page import environment, put
 from reports.problems import Item, Problem, Row, Titles, Unjudged
 
 if TYPE_CHECKING:
-    import jinja2
     import pandas as pd
     from sqlalchemy.engine import Connection
 
@@ -78,12 +77,13 @@ class Day:
     judges: list[Judge]
     unlimited: int
     notes: Counter[str]
-    pictures: dict[int, Any]
+    evidence: dict[int, Evidence]
     frames: dict[str, pd.DataFrame]
     trends: trend_section.Trends
     standing: list[Row]  # problems of the ledger: what goes on, and what was over on the day
     expected: list[due.Expected]  # phantom tests
     site: str = ""
+    phantoms: list[phantom.Written] = field(default_factory=list)
 
     @property
     def unread(self) -> list[Row]:
@@ -165,7 +165,7 @@ class Day:
 
     def shown(self, item: Item) -> list[Any]:
         """Return the pictures of an item that are on the page."""
-        return [self.pictures[one] for one in item.evidence if one in self.pictures]
+        return [figures.figure(self.evidence[one]) for one in item.evidence if one in self.evidence]
 
     def strips(self, item: Item) -> list[Any]:
         """Return drawings of where something is missing along a stack."""
@@ -231,7 +231,7 @@ def gather(store: Store, day: date, site: str = "", rules: Sequence[due.Rule] = 
         judges=_judges(measurements),
         unlimited=sum(row["status"] == "info" for row in measurements),
         notes=Counter(row["code"] for row in findings if row["status"] == "info"),
-        pictures=_pictures(store, found),
+        evidence=_evidence(store, found),
         frames=tables,
         trends=trend_section.of_day(store, day, titles),
         standing=alerts.problems(store, day),
@@ -273,27 +273,15 @@ def _silent(store: Store, day: date, series: list[Row]) -> list[Any]:
     ]
 
 
-def _pictures(store: Store, found: list[Problem]) -> dict[int, Any]:
-    """Draw the pictures that stand on the page, those of the worst problems first."""
+def _evidence(store: Store, found: list[Problem]) -> dict[int, Evidence]:
+    """Read the pictures that stand on the page, those of the worst problems first."""
     wanted = dict.fromkeys(
         one for problem in found for item in problem.items[: FULL[problem.status] + 1] for one in item.evidence[:PICTURES_ITEM]
     )
-    return {one: figures.figure(evidence) for one, evidence in store.evidence(list(wanted)[:PICTURES_PAGE]).items()}
+    return store.evidence(list(wanted)[:PICTURES_PAGE])
 
 
 # -- the page ---------------------------------------------------------------------------------------------------
-
-
-@cache
-def environment() -> jinja2.Environment:
-    """Return where the templates of reports are."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(words=words, said=words.STATUS)
-    return environment
 
 
 def render(day: Day) -> str:
@@ -316,7 +304,7 @@ def write(
     holidays: Sequence[date] = (),
     then: Callable[[Connection], object] | None = None,
 ) -> Path:
-    """Write the report of a day: HTML, and CSV and XLSX of the same frames.
+    """Write the report of a day: page, PDF, and CSV and XLSX of the same frames; and a report of each phantom run of that day.
 
     Any day may be written again. What arrives for it from now on stands under "arrived late" in the next report.
 
@@ -341,18 +329,10 @@ def write(
     for table, frame in told.frames.items():
         put(folder / f"{name}-{table}.csv", lambda path, frame=frame: export.write_csv(frame, path))
     put(folder / f"{name}.xlsx", lambda path: export.write_xlsx(told.frames, path))
+    told.phantoms = phantom.write_day(store, day, folder, tables=told.frames, site=site)
     page = folder / f"{name}.html"
     text = render(told)
+    put(folder / f"{name}.pdf", lambda path: daily_pdf.write(told, path))
     put(page, lambda path: path.write_text(text, encoding="utf-8"))
     store.report_written(day, page.name, told.written_at, then)
     return page
-
-
-def put(path: Path, make: Callable[[Path], Any]) -> None:
-    """Write a file beside its place and move it there, so that nobody reads half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        make(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ those of earlier days that arrived after their own report was written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -102,14 +102,18 @@ def measurements(store: Store, day: date, *, late: bool = False) -> pd.DataFrame
     )  # fmt: skip
     with store.reading() as connection:
         frame = _results(connection, t.measurement, names, _ours(connection, day, late))
-    for keys, column in ((LEVELS, "limits"), (ORIGIN, "criteria")):
-        snapshots = frame.pop(column)
-        for key in keys:
-            name = f"criteria_{key}" if column == "criteria" else key
-            frame[name] = [(one or {}).get(key) for one in snapshots]
+    snapshots = [flat(limits, criteria) for limits, criteria in zip(frame.pop("limits"), frame.pop("criteria"), strict=True)]
+    for name in (*LEVELS, *(f"criteria_{key}" for key in ORIGIN)):
+        frame[name] = [one[name] for one in snapshots]
     for name in ("value", "uncertainty", *LEVELS):
         frame[name] = frame[name].astype("float64")
     return _worst_first(_last(frame, "details", "evidence", "id"))
+
+
+def flat(limits: Mapping[str, Any] | None, criteria: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the snapshot of a criterion as columns: the four levels, and ``criteria_set``, ``criteria_edition`` ..."""
+    levels = {key: (limits or {}).get(key) for key in LEVELS}
+    return levels | {f"criteria_{key}": (criteria or {}).get(key) for key in ORIGIN}
 
 
 def checkruns(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from qc.errors import ConfigurationError
-from reports import export, long_frames, problems, trend_section, trends, words
-from reports.daily import environment, put
+from reports import export, long_frames, period_pdf, problems, trend_section, trends, words
+from reports.page import environment, put
 from reports.problems import Row, Titles
 from reports.store import schema as t
 
@@ -127,7 +127,7 @@ def _problems(store: Store, subject: str, period: Period) -> list[Row]:
 
 
 def write(store: Store, period: Period, folder: Path, *, site: str = "", parquet: bool = False) -> Path:
-    """Write the report of a period: HTML, and CSV and XLSX (and Parquet, where wanted) of the same frames; return the HTML file."""
+    """Write the report of a period: page, PDF, CSV and XLSX (and Parquet, where wanted) of the same frames; return the HTML file."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     frames = tables(store, period)
@@ -138,7 +138,9 @@ def write(store: Store, period: Period, folder: Path, *, site: str = "", parquet
     put(folder / f"{period.name}.xlsx", lambda path: export.write_xlsx(frames, path))
     page = folder / f"{period.name}.html"
     at = store.now().astimezone(store.zone)
-    shown = {"p": period, "devices": gather(store, period, frames), "frames": frames, "written_at": at, "site": site, "findings": FINDINGS}
+    devices = gather(store, period, frames)
+    put(folder / f"{period.name}.pdf", lambda path: period_pdf.write(period, devices, path, at, site, FINDINGS))
+    shown = {"p": period, "devices": devices, "frames": frames, "written_at": at, "site": site, "findings": FINDINGS}
     text = environment().get_template("period.html").render(**shown)
     put(page, lambda path: path.write_text(text, encoding="utf-8"))
     return page

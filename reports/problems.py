@@ -230,7 +230,7 @@ def _place(item: Item, row: Row) -> None:
 
 
 def series_words(row: Row) -> str:
-    """Return what a series is called: number and description."""
+    """Name a series by its number and description."""
     number = f"Series {row['series_number']}" if row["series_number"] is not None else "Series without number"
     return f"{number} {row['series_description'] or ''}".strip()
 

@@ -10,7 +10,7 @@ from flows.commands import Csv, DataFolder, Json, check_forms, group, print_rows
 from qc.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from reports.store import Device, Store
+    from reports.store import ByHand, Device, Store
 
 app = group(
     "Devices: told apart by serial number, then station name; made when their first images come. Changes are logged with your login name."
@@ -195,3 +195,60 @@ def review(
         for found in [find(store, name) for name in device]:
             store.review_device(found.id, login())
             typer.echo(f"{found.alias} ({found.id}): reviewed.")
+
+
+@app.command("by-hand", short_help="What people set by hand in phantom tests; end its use.")
+def by_hand(
+    context: typer.Context,
+    device: Annotated[str | None, typer.Argument(metavar="[DEVICE]", help="Number or name; none: all.")] = None,
+    forget: Annotated[str | None, typer.Option(metavar="TEST", help="Use what was set for this test no more in automatic runs.")] = None,
+    reason: Why = "",
+    data: DataFolder = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List what people set by hand in phantom tests (`pacsqc phantom --set`), or end its use in the automatic runs of a device.
+
+    \b
+    Examples:
+      pacsqc device by-hand
+      pacsqc device by-hand 3 --forget acr_mri.piu --reason "bubble is gone"
+    """
+    from flows.who import login
+
+    with store_of(context, data) as store:
+        refuse([*check_forms(as_json, as_csv), *(["name the device whose runs are meant"] if forget and not device else [])])
+        found = find(store, device) if device else None
+        if forget and found:
+            if not store.forget_by_hand(found.id, forget, login(), reason):
+                names = sorted({one.check for one in store.by_hand(found.id) if one.again and one.ended_at is None})
+                raise ConfigurationError(f"nothing set for {forget!r} is in use on {found.alias}; in use: {', '.join(names) or 'nothing'}")
+            typer.echo(f"{found.alias} ({found.id}): {forget} is measured as usual from now on.")
+            return
+        names = {one.id: one.alias for one in store.devices()}
+        rows = [_set_row(one, names) for one in store.by_hand(found.id if found else None)]
+    print_rows(rows, as_json, as_csv, _set_listing(rows))
+
+
+def _set_row(one: ByHand, names: dict[int, str]) -> dict[str, Any]:
+    return {
+        "device": names.get(one.device_id, "") if one.device_id is not None else "",
+        "test": one.check,
+        "set": ", ".join(f"{name}={value}" for name, value in one.parameters.items()),
+        "who": one.who,
+        "at": one.at.isoformat(timespec="seconds"),
+        "reason": one.why,
+        "in_use": one.again and one.ended_at is None,
+    }
+
+
+def _set_listing(rows: list[dict[str, Any]]) -> str:
+    from flows.terminal import safe, table
+
+    if not rows:
+        return "Nothing was set by hand yet (`pacsqc phantom --set`).\n"
+    lines = [("DEVICE", "TEST", "SET", "BY", "AT", "REASON", "")]
+    for row in rows:
+        cells = tuple(safe(str(row[name])) for name in ("device", "test", "set", "who", "at", "reason"))
+        lines.append((*cells, "in automatic runs" if row["in_use"] else ""))
+    return table(lines)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from qc.expected import Announced
 from reports.store import Seen
 
 
@@ -38,6 +39,8 @@ class Observation:
         Files that are not handed over yet, because they are being written.
     young
         Files that were handed over, now or before, but came so lately that their study may not be complete.
+    announced
+        StudyInstanceUID -> how much the source says the study is, for studies whose count is known now.
     more
         There is more; look again at once.
     """
@@ -46,6 +49,7 @@ class Observation:
     skipped: list[Skip] = field(default_factory=list)
     waiting: int = 0
     young: int = 0
+    announced: dict[str, Announced] = field(default_factory=dict)
     more: bool = False
 
 

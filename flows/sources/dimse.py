@@ -188,6 +188,7 @@ class DimseSource:
         """Hand a study over, or hold it back while some of it is missing."""
         self._expected[study.uid] = done.expected.total
         after.counted[study.uid] = done.expected.total
+        found.announced[study.uid] = inventory.announced(study, done.expected)
         if done.state == "incomplete":
             since = after.missing_since[study.uid] = before.missing_since.get(study.uid, now)
             found.skipped.append(Skip(f"pacs:/{study.uid}", "incomplete", self._lacking(done)))

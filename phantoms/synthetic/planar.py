@@ -120,7 +120,7 @@ def mg_breast(
             header={
                 "ImageLaterality": side,
                 "ViewPosition": direction,
-                "PatientOrientation": ["A", "L"] if direction == "CC" else ["A", "F"],
+                "PatientOrientation": ["P" if side == "R" else "A", {"R": "L", "L": "R"}[side] if direction == "CC" else "F"],
                 "ViewCodeSequence": [
                     {"CodeValue": code, "CodingSchemeDesignator": "SCT", "CodeMeaning": meaning, "ViewModifierCodeSequence": []}
                 ],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from qc.check import Applies, Example, FrameCheckBase, check
 from qc.checks._worst import Worst, share
-from qc.measure.stripes import SHORTEST_IMAGE, Line, Stripes, fine_noise, line, stripes
+from qc.measure.stripes import SHORTEST_IMAGE, Line, Stripes, fine_noise, line, stripes_both_ways
 from qc.pixels import FramePixels, rescale
 from qc.results import Metric, Result, Shape, Status
 from qc.study import Series
@@ -45,7 +45,7 @@ class StripeParameters:
 
 @check(
     id="pixels.stripes",
-    version=1,
+    version=2,
     title="Stripes and lines across the image",
     level="series",
     needs="each_frame",
@@ -84,8 +84,7 @@ class StripeCheck(FrameCheckBase):
         stored = frame.stored
         if stored.ndim != 2 or min(stored.shape) < SHORTEST_IMAGE:
             return
-        for axis in (0, 1):
-            wave = stripes(stored, axis)
+        for axis, wave in enumerate(stripes_both_ways(stored)):
             if wave is not None:
                 self._wave(frame, axis, wave)
             if self.series.modality == "CT":

@@ -20,10 +20,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from qc import protocol
+from qc.expected import Announced
+from qc.protocol_audit import Arrival
 from qc.results import Evidence
-from reports.store import audit, days, ledger, lookup, people, results
+from reports.store import acquisitions, announced, audit, by_hand, days, ledger, lookup, people, results
 from reports.store import schema as t
 from reports.store.audit import Entry
+from reports.store.by_hand import ByHand
 from reports.store.clean import Cleaner, Places
 from reports.store.connect import engine_for, migrate, now, transaction, writer
 from reports.store.devices import Devices, equipment
@@ -33,8 +37,9 @@ from reports.store.lookup import Device
 
 if TYPE_CHECKING:
     from qc.runner import Report
+    from reports.charts.judge import Rules
 
-__all__ = ["Device", "Entry", "Observed", "Seen", "Store", "Work", "open_store"]
+__all__ = ["ByHand", "Device", "Entry", "Observed", "Seen", "Store", "Work", "open_store"]
 
 T = TypeVar("T")
 
@@ -69,6 +74,7 @@ class Store:
         self.engine = engine
         self._writer = writer(engine)
         self.zone = zone
+        self.chart_rules: Rules | None = None  # of the site, by which trends are judged; None: the usual ones
 
     def close(self) -> None:
         """Close the connections."""
@@ -182,7 +188,11 @@ class Store:
             return ledger.renew(connection, work_id, owner, lease_s)
 
     def complete(self, work_id: int, owner: str, report: Report, hash_key: bytes) -> bool:
-        """Write the results and end the work, in one transaction; False, and nothing written, where it is no longer the owner's."""
+        """Write the results and end the work, in one transaction; False, and nothing written, where it is no longer the owner's.
+
+        What only the database can find (against the source's count, earlier studies of the patient, other series of the scanner) is
+        added to the findings of the report.
+        """
         places = self.places
         prepared = results.prepare(report, hash_key, places)  # pictures are encoded before the database is held up
         with self.writing() as connection:
@@ -190,8 +200,22 @@ class Store:
             row = ledger.finish(connection, work_id, owner, at)
             if row is None:
                 return False
+            found = results.only_here(connection, row, prepared, self.zone)
+            prepared.add(found, Cleaner())
             results.write(connection, row, prepared, at, self.zone, places)
+        report.findings += found
         return True
+
+    def announce(self, source: str, study_uid: str, told: Announced) -> bool:
+        """Note how much a source says a study is; a study that is here already is checked again where that is news.
+
+        Returns
+        -------
+        bool
+            Whether it was news.
+        """
+        with self.writing() as connection:
+            return announced.note(connection, source, study_uid, told)
 
     def give_back(self, work_id: int, owner: str, kind: str, message: str, delay_s: float = 0.0) -> None:
         """Return work that could not be done for the moment; after three attempts it is set aside with an error finding.
@@ -252,6 +276,14 @@ class Store:
     def stale_days(self) -> list[date]:
         """Return the days whose report is missing or no longer tells all, also where files were only set aside since."""
         return self._read(lambda connection: days.stale(connection, self.zone))
+
+    def acquisitions(self, site: str = "", since: date | None = None) -> list[protocol.Row]:
+        """Return how series were acquired, oldest first: what protocols are learned from. `site` is put into their keys."""
+        return self._read(lambda connection: acquisitions.rows(connection, site, since))
+
+    def arrivals(self, since: date | None = None) -> list[Arrival]:
+        """Return when series were acquired by their scanner's clock, and when they came by ours."""
+        return self._read(lambda connection: acquisitions.arrivals(connection, self.zone, since))
 
     def written_days(self) -> list[date]:
         """Return the days that have a report, oldest first."""
@@ -314,6 +346,33 @@ class Store:
         """Confirm a new device."""
         with self.writing() as connection:
             people.review(connection, device_id, who)
+
+    def device_for(self, tags: Mapping[str, Any]) -> int:
+        """Return the device that made an image, made where it was never seen before."""
+        made_by = equipment(tags.get, Cleaner([tags]))
+        with self.writing() as connection:
+            devices, day = Devices(connection), parse_date(tags.get("StudyDate"))
+            number = devices.find(made_by, day)
+            known = devices.known(made_by, day)
+        return number if known is None else int(known.id)
+
+    # -- set by hand --------------------------------------------------------------------------------------------
+
+    def keep_by_hand(
+        self, device_id: int | None, study_uid: str | None, check: str, parameters: Mapping[str, Any], who: str, why: str, again: bool
+    ) -> int:
+        """Keep what a person set in a phantom test; `again`: the automatic runs of the device use it from now on."""
+        with self.writing() as connection:
+            return by_hand.keep(connection, device_id, study_uid, check, parameters, who, why, again)
+
+    def forget_by_hand(self, device_id: int, check: str, who: str, why: str) -> int:
+        """End the use of what was set for a check in automatic runs of a device; return how many settings that ended."""
+        with self.writing() as connection:
+            return by_hand.forget(connection, device_id, check, who, why)
+
+    def by_hand(self, device_id: int | None = None) -> list[ByHand]:
+        """Return what people set by hand, oldest first: of one device, or all."""
+        return self._read(lambda connection: by_hand.settings(connection, device_id))
 
     def log(self, who: str, what: str, before: Any = None, after: Any = None, why: str = "", subject: str = "") -> None:
         """Add a row to the audit log."""

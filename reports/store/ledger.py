@@ -147,9 +147,13 @@ def settle(connection: Connection, quiet_s: float, parameters: str, checks: str,
     return made
 
 
-def fingerprint(files: Iterable[Row]) -> str:
-    """Return what tells one set of files from another; a file that only moved or was touched is the same where its digest is known."""
+def fingerprint(files: Iterable[Row], told: Iterable[str] = ()) -> str:
+    """Return what tells one set of files from another; a file that only moved or was touched is the same where its digest is known.
+
+    What sources say the study is (`told`, digests) belongs to it: where they count anew, the study is checked anew.
+    """
     tokens = sorted(f"{one.series_uid} {one.sop_uid} {one.digest or f'{one.size}:{one.mtime_ns}'}" for one in files)
+    tokens += sorted(f"announced {digest}" for digest in told)
     return hashlib.sha256("\n".join(tokens).encode()).hexdigest()[:32]
 
 
@@ -157,7 +161,7 @@ def _revise(connection: Connection, uid: str, values: dict[str, Any], at: dateti
     """Open a new revision of a study where its files changed; 1 if there is new work."""
     files = connection.execute(_FILES, {"uid": uid}).all()
     last = connection.execute(_LAST, {"uid": uid}).first()
-    print_ = fingerprint(files)
+    print_ = fingerprint(files, connection.execute(_TOLD, {"uid": uid}).scalars().all())
     if not files or (last and last.fingerprint == print_):
         return 0
     row = {"study_uid": uid, "fingerprint": print_, "created_at": at}
@@ -189,6 +193,7 @@ _SETTLED = sa.update(t.arrival).where(t.arrival.c.study_uid == _UID).values(open
 _FILES = sa.select(*(t.instance.c[name] for name in ("series_uid", "sop_uid", "digest", "size", "mtime_ns"))).where(
     t.instance.c.study_uid == _UID
 )
+_TOLD = sa.select(t.announced.c.digest).where(t.announced.c.study_uid == _UID)
 _LAST = sa.select(t.study.c.revision, t.study.c.fingerprint).where(t.study.c.study_uid == _UID).order_by(t.study.c.revision.desc()).limit(1)
 _REVISION = sa.insert(t.study).returning(t.study.c.id)
 _HELD_BY = sa.update(t.instance).where(t.instance.c.study_uid == _UID)

@@ -16,7 +16,7 @@ from reports.store.ledger import BATCH, batches
 from reports.store.results import read_evidence
 
 STATES = ("ready", "leased", "done", "superseded", "quarantined")
-CURRENT = sa.and_(t.study.c.done_at.is_not(None), t.study.c.superseded_at.is_(None))
+CURRENT = t.CURRENT
 
 
 @dataclass(frozen=True, slots=True)

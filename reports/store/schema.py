@@ -5,13 +5,16 @@
               study (one row a revision) ── work ── attempt     what is to be done, and who does it
                 ├── series ── device          what came in
                 ├── finding, measurement ── evidence            what was found
-                └── checkrun, skipped         what was looked at, what could not be
+                ├── checkrun, skipped         what was looked at, what could not be
+                └── patient_record, acquisition    hashes to compare with other studies; how each series was acquired
+              announced                       how much a source says a study is
               report_written                  which day's report was written when
+              by_hand                         what people set by hand in phantom tests
               outbox                          the messages that tell people of problems
               chart, problem, verdict ...     trends, problems, judging again: `reports.store.charting`
               audit                           what people changed, and who looked up whom
-      person ── session, token        who may use the review desk (reports.store.desk_schema)
-      review, signature, sheet ── sheet_entry    what people said, signed and measured themselves
+              person ── session, token        who may use the review desk (reports.store.desk_schema)
+              review, signature, sheet ── sheet_entry    what people said, signed and measured themselves
 
 No table has a column for a patient's name, ID, birth date or an accession number; a keyed hash stands for the patient.
 Results hang on a revision of a study: `study.done_at` says that they are there, `study.superseded_at` that newer ones are.
@@ -33,6 +36,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     text,
 )
 
@@ -55,7 +59,7 @@ from reports.store.charting import (
 )
 from reports.store.columns import Id, Json, Utc, id_column, metadata, of, subject
 
-HEAD = "0007"  # the newest migration; a test holds it against the folder
+HEAD = "0009"  # the newest migration; a test holds it against the folder
 
 _BAD = "status IN ('fail', 'error', 'warn')"  # what a work list asks for
 
@@ -89,6 +93,18 @@ instance = Table(
     Column("changed_at", Utc, nullable=False),
     UniqueConstraint("source_id", "path"),
     Index(None, "study_uid"),
+    Index(None, "series_uid"),
+    Index(None, "sop_uid"),
+)
+
+announced = Table(
+    "announced",
+    metadata,
+    Column("study_uid", String, primary_key=True),
+    Column("source_id", Id, ForeignKey("source.id"), primary_key=True),
+    Column("content", Json, nullable=False),  # fields of qc.expected.Announced
+    Column("digest", String, nullable=False),
+    Column("at", Utc, nullable=False),
 )
 
 arrival = Table(
@@ -124,6 +140,8 @@ study = Table(
     Index(None, "day"),
     Index(None, "done_at"),
 )
+
+CURRENT = and_(study.c.done_at.is_not(None), study.c.superseded_at.is_(None))  # checked, and nothing newer is
 
 work = Table(
     "work",
@@ -209,6 +227,8 @@ series = Table(
     Column("instances", Integer, nullable=False),
     Column("frames", Integer, nullable=False),
     Column("status", String, nullable=False),
+    Column("protocol_name", String),  # with body_part and device: whose history a value belongs to
+    Column("body_part", String),
 )
 
 finding = Table(
@@ -275,6 +295,41 @@ checkrun = Table(
     Column("seconds", Double, nullable=False),
 )
 
+patient_record = Table(
+    "patient_record",
+    metadata,
+    id_column(),
+    of("study", index=True),
+    Column("study_uid", String, nullable=False, index=True),
+    Column("study_day", String, nullable=False),  # YYYYMMDD as the header has it, or empty
+    Column("id_hash", String, nullable=False, index=True),  # keyed hashes, empty where unknown (qc.history)
+    Column("person_hash", String, nullable=False, index=True),
+    Column("name_hash", String, nullable=False),
+    Column("birth_hash", String, nullable=False),
+    Column("sex", String, nullable=False),
+    Column("weight_kg", Double),
+    Column("size_m", Double),
+    Column("adult", Boolean),
+)
+
+acquisition = Table(
+    "acquisition",  # one echo of a series: qc.protocol.Row
+    metadata,
+    id_column(),
+    of("study", index=True),
+    Column("series_uid", String, nullable=False),
+    Column("scanner", String, nullable=False),
+    Column("protocol", String, nullable=False),
+    Column("echo", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("acquired", String, nullable=False),  # YYYYMMDDHHMMSS by the scanner's clock
+    Column("received_at", Utc),
+    Column("software", String, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("params", Json, nullable=False),  # keyword -> value
+    Index(None, "scanner", "acquired"),
+)
+
 skipped = Table(
     "skipped",
     metadata,
@@ -318,6 +373,21 @@ outbox = Table(
     Column("sent_at", Utc),
     Column("error", Text),
     Index("ix_outbox_open", "due_at", sqlite_where=text("sent_at IS NULL"), postgresql_where=text("sent_at IS NULL")),
+)
+
+by_hand = Table(
+    "by_hand",
+    metadata,
+    id_column(),
+    of("device", nullable=True, index=True),
+    Column("study_uid", String),  # on which it was set
+    Column("check", String, nullable=False),
+    Column("parameters", Json, nullable=False),
+    Column("who", String, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("again", Boolean, nullable=False),  # the automatic runs of the device use it too
+    Column("ended_at", Utc),  # from then on they do not; rows are never deleted
 )
 
 audit = Table(

@@ -223,3 +223,15 @@ def test_short_drift_of_a_real_chart_is_seen(store: Store) -> None:
     assert {"ewma", "cusum", "run"} <= {signal.rule for signal in trend.signals}
     assert day(35) < trend.alarm_since < day(60)
     assert "EWMA" in trend.why
+
+
+def test_the_version_changes_with_results_and_decisions(store: Store) -> None:
+    seen = {trends.version(store)}
+    history(store, CALM)
+    seen.add(trends.version(store))
+    assert trends.version(store) in seen
+    trends.set_baseline(store, one(store).chart.id, FIRST, day(19), "anna", "acceptance")
+    seen.add(trends.version(store))
+    trends.take_back(store, "baseline", 1, "anna", "wrong days")
+    seen.add(trends.version(store))
+    assert len(seen) == 4

@@ -46,13 +46,13 @@ def copied_pixels(files: Files, rng: Generator) -> Files:
 BLANK = ("blank", "black", "empty image", "empty slice", "no signal", "shows nothing", "constant", "uniform grey", "one value")
 
 
-@fault("pixels.blank", "warn", has_image, words=BLANK)
+@fault("pixels.blank", "warn", has_image, words=BLANK, also=("stack.spikes", "nm.counts_differ"))
 def blank_slice(files: Files, rng: Generator) -> Files:
     """One image (or frame) is all zero."""
     return _flatten_one(files, rng, 0)
 
 
-@fault("pixels.blank", "warn", has_image, words=BLANK)
+@fault("pixels.blank", "warn", has_image, words=BLANK, also=("stack.spikes", "nm.counts_differ"))
 def constant_image(files: Files, rng: Generator) -> Files:
     """One image (or frame) has the same value everywhere, and it is not zero."""
     return _flatten_one(files, rng, 100)
@@ -67,7 +67,13 @@ def _flatten_one(files: Files, rng: Generator, value: int) -> Files:
     return files
 
 
-@fault("pixels.clipped", "warn", has_measured_image, words=("clip", "saturat", "cut off", "overflow", "too bright", "burnt out"))
+@fault(
+    "pixels.clipped",
+    "warn",
+    has_measured_image,
+    words=("clip", "saturat", "cut off", "overflow", "too bright", "burnt out"),
+    also=("stack.spikes", "nm.counts_differ", "nm.overflow", "pet.suv"),
+)
 def clipped(files: Files, rng: Generator) -> Files:
     """One image was scaled too high: its brightest tenth of the object stands at the largest value the format holds."""
     dataset = files[pick_image(files, rng, MEASURED)]
@@ -84,7 +90,7 @@ def clipped(files: Files, rng: Generator) -> Files:
     return files
 
 
-@fault(None, None, has_image, visible=False, words=("nois", "grain"))
+@fault(None, None, has_image, visible=False, words=("nois", "grain"), also=("stack.spikes", "nm.counts_differ"))
 def noisy(files: Files, rng: Generator) -> Files:
     """One image has much more noise than its neighbours; a limit or a baseline for noise can tell, nothing else."""
     dataset = files[pick_image(files, rng)]
@@ -171,7 +177,13 @@ def shading_of_phantom(files: Files, rng: Generator) -> Files:
     return _shade(files, _acr_stack(files), rng)
 
 
-@fault("pixels.stripes", "warn", has_measured_image, words=("stripe", "line", "band", "herringbone", "spike", "zipper"))
+@fault(
+    "pixels.stripes",
+    "warn",
+    has_measured_image,
+    words=("stripe", "line", "band", "zipper"),
+    also=("stack.spikes", "nm.counts_differ"),
+)
 def stripes(files: Files, rng: Generator) -> Files:
     """One image is overlaid with a wave of stripes, as a spark in the scan room makes them."""
     dataset = files[pick_image(files, rng, MEASURED)]
