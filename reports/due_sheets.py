@@ -51,7 +51,7 @@ def on(connection: Connection, day: date, holidays: Collection[date], *, back: i
     back
         Days up to `day` in which missed ones are looked for.
     """
-    known = {one.id: one for one in lookup.devices(connection)}
+    known = {one.id: one for one in lookup.devices(connection, by_day=True)}
     found = []
     for sheet in sheets.active(connection):
         for device_id in _devices(sheet, known.values()):

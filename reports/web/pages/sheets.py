@@ -80,7 +80,7 @@ def bring(request: Request, number: int, me: Me, file: UploadFile, device: Annot
             raise ConfigurationError("the file is not UTF-8 text; save it as CSV UTF-8") from error
         with desk.store.writing() as connection:
             sheet = sheets.one(connection, number)
-            names = {one.alias.casefold(): one.id for one in lookup.devices(connection) if one.merged_into is None}
+            names = {one.alias.casefold(): one.id for one in lookup.devices(connection, by_day=True) if one.merged_into is None}
             given = device or sheet.device_id
             many = sheet_import.read(connection, sheet, text, file.filename or "", names, given, _zone(desk), me.login)
     except ConfigurationError as error:
@@ -132,7 +132,7 @@ def _sheet(
 
 
 def _devices(connection: Connection, sheet: Any) -> list[lookup.Device]:
-    known = [one for one in lookup.devices(connection) if one.merged_into is None]
+    known = [one for one in lookup.devices(connection, by_day=True) if one.merged_into is None]
     if sheet.device_id is not None:
         return [one for one in known if one.id == sheet.device_id]
     return [one for one in known if not sheet.modality or one.modality == sheet.modality]
@@ -184,7 +184,7 @@ def _form(request: Request, me: Asking, like: int, problem: str = "", given: dic
     desk = desk_of(request)
     with desk.store.reading() as connection:
         sheet = sheets.one(connection, like) if like else None
-        devices = [one for one in lookup.devices(connection) if one.merged_into is None]
+        devices = [one for one in lookup.devices(connection, by_day=True) if one.merged_into is None]
     values = given if given is not None else _as_form(sheet)
     count = max(ROWS, len(sheet._mapping["items"]) + 2 if sheet is not None else 0)
     return desk.page(
