@@ -6,7 +6,7 @@ import ipaddress
 import secrets
 import socket
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from flows.settings import Settings, rows
 from qc import dicom
 from qc.errors import ConfigurationError, Transient
 from qc.protocol import PARAMETERS
+from reports import due
 from reports.store import access
 from reports.store.clean import Cleaner
 from reports.web.app import create_app
@@ -73,7 +74,8 @@ def config_for(settings: Settings, store: Store, first: str = "") -> Config:
         proxy_role=web.proxy_role,
         open_metrics=web.open_metrics,
         first_secret=first,
-        holidays=frozenset(date.fromisoformat(one) for one in settings.site.holidays),
+        holidays=frozenset(settings.phantoms.holidays),
+        rules=tuple(due.parse(one) for one in settings.phantoms.days),
         settings=rows(settings),
         names=_names(settings, store),
         headers=_headers(settings, store),

@@ -41,13 +41,16 @@ def note_problems(store: Store, settings: Settings, more: alerts.More | None = N
 
 
 def missing_tests(store: Store, settings: Settings) -> alerts.More:
-    """Return the phantom tests that the settings expect and that were not done."""
-    from reports import due, trends
+    """Return the phantom tests that the settings expect, and the test sheets that are due, and that were not done."""
+    from reports import due, due_sheets, trends
 
     trends.refresh(store)
     today = store.now().astimezone(store.zone).date()
     rules = [due.parse(text) for text in settings.phantoms.days]
-    return alerts.More(due.missing(store, rules, today, settings.phantoms.holidays), frozenset({due.KIND}))
+    off = settings.phantoms.holidays
+    return alerts.More(
+        due.missing(store, rules, today, off) + due_sheets.overdue(store, today, off), frozenset({due.KIND, due_sheets.KIND})
+    )
 
 
 def send_waiting(store: Store, settings: Settings, *, due_only: bool = True) -> Tally:

@@ -169,7 +169,7 @@ def _limits(trend: Trend, scale: _Scale) -> list[Markup]:
                 )
             )
             name = f"{'fails' if action else 'warns'} {'below' if level.endswith('low') else 'above'} {value:g}"
-            parts.append(element("text", name, x=_RIGHT - 4, y=y - 4, font_size=10, fill=_BAD, text_anchor="end"))
+            parts.append(element("text", name, x=_LEFT + 4, y=y - 4, font_size=10, fill=_BAD, text_anchor="start"))
     return parts
 
 

@@ -74,12 +74,17 @@ def trend_points(store: Store, ids: Sequence[int], first: date | None = None, la
         }
         replaced = {row.series_uid: row.why for row in connection.execute(sa.select(gone).where(gone.c.ended_at.is_(None)))}
         merged = charts_of_merged(connection)
-    rows.sort(key=lambda row: (row.day, row.local_time, row.id))
-    frame = pd.DataFrame([tuple(row)[:-1] for row in rows], columns=list(names))
-    frame["left_out"] = pd.Series([left.get((row.chart_id, row.series_uid)) for row in rows], dtype=object)
-    frame["replaced"] = pd.Series([replaced.get(row.series_uid) for row in rows], dtype=object)
-    frame["chart"] = [merged.get(row.chart_id, row.chart_id) for row in rows]
+    rows.sort(key=lambda row: (row[1], row[2], row[-1]))
+    columns = [list(one) for one in zip(*rows, strict=True)] if rows else [[] for _ in range(len(names) + 1)]
+    # plain objects: frames of few rows are taken apart value by value
+    frame = pd.DataFrame({name: pd.Series(one, dtype=_KINDS.get(name, object)) for name, one in zip(names, columns, strict=False)})
+    frame["left_out"] = pd.Series([left.get(key) for key in zip(columns[0], columns[4], strict=True)], dtype=object)
+    frame["replaced"] = pd.Series([replaced.get(uid) for uid in columns[4]], dtype=object)
+    frame["chart"] = [merged.get(one, one) for one in columns[0]]
     return frame
+
+
+_KINDS = {"value": "float64", "uncertainty": "float64", "chart_id": "int64"}
 
 
 def limits_of(store: Store, measurement_ids: Sequence[Any]) -> dict[int, dict[str, float | None]]:

@@ -11,19 +11,22 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from qc.errors import ConfigurationError
 from reports import long_frames as frames
 from reports.charts import baseline as base
 from reports.charts.judge import Rules, Signal
 from reports.charts.trend import NOT_JUDGED, Chart, Segment, Trend, assemble, moment, propose
 from reports.store import decisions, rollups
+from reports.store import schema as t
 
 if TYPE_CHECKING:
     from reports.store import Store
 
 __all__ = [
     "EVENTS", "Chart", "Rules", "Segment", "Signal", "Trend", "add_service_event", "assemble", "leave_out", "propose", "read", "refresh",
-    "replace_scan", "set_baseline", "take_back",
+    "replace_scan", "set_baseline", "take_back", "version",
 ]  # fmt: skip
 
 EVENTS = decisions.EVENTS
@@ -60,6 +63,8 @@ def read(
         Last day.
     since
         First day; not given: `LONGEST_DAYS` before the last. Judging begins with the first point after a baseline that is read.
+    rules
+        Not given: those of the site.
     """
     last = day or until or date.max
     first = since or (day - timedelta(days=LONGEST_DAYS) if day else None)
@@ -74,12 +79,20 @@ def read(
         if row.id in by_chart:
             own = [one for one in chosen if one["chart_id"] in row.ids]
             of_device = [one for one in events if one["device_id"] == row.device_id and one["day"] <= last]
-            trends.append(assemble(chart, by_chart[row.id], own, of_device, rules))
+            trends.append(assemble(chart, by_chart[row.id], own, of_device, rules or store.chart_rules))
     newest = frames.limits_of(store, [one.points["measurement_id"].iloc[-1] for one in trends])
     return [replace(one, limits=newest.get(one.points["measurement_id"].iloc[-1])) for one in trends]
 
 
 _KEYS = ("metric", "region", "method", "coil", "protocol", "unit")
+
+
+def version(store: Store) -> str:
+    """Return what changes whenever a trend may have: whoever keeps trends for a while reads them anew then."""
+    with store.reading() as connection:
+        made = connection.execute(sa.select(sa.func.max(t.trend_day.c.made_at))).scalar()
+        decided = connection.execute(sa.select(sa.func.max(t.audit.c.id))).scalar()
+    return f"{made.isoformat() if made else ''} {decided or 0}"
 
 
 # -- decisions of people ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.acr_mri.byhand import SetByHand, attempted
-from phantoms.acr_mri.closeup import closeup
+from phantoms.acr_mri.closeup import Closeup
 from phantoms.acr_mri.locate import Located, locate
 from phantoms.acr_mri.placement import placement
 from phantoms.acr_mri.plan import RING_MM, SPOKE_DIAMETERS_MM, SPOKE_RADII_MM, SPOKE_TURN_DEG
@@ -269,8 +269,9 @@ def _slice(series: Series, located: Located, number: int, region: str, turn: flo
 
 
 def _shown(located: Located, number: int, insert: Insert, turn: float, scores: Floats, count: int, params: SpokesParameters) -> Evidence:
-    reach = RING_MM[1] + 4.0
-    detail = closeup(located, number, insert.place, (-reach, -reach, reach, reach))
+    reach = RING_MM[0] + 3.0
+    axis = np.arange(-reach, reach, 0.25)
+    detail = Closeup(100 * np.nan_to_num(insert.local.sample(insert.flat, axis, axis)), -reach, -reach, 0.25)
     shapes = []
     for spoke, diameter in enumerate(SPOKE_DIAMETERS_MM):
         angle = np.deg2rad(float(ANGLES[spoke]) + SPOKE_TURN_DEG * (number - 8) + turn)
@@ -279,9 +280,10 @@ def _shown(located: Located, number: int, insert: Insert, turn: float, scores: F
             role = "found" if scores[spoke, at] >= params.threshold else "problem"
             shapes.append(detail.circle(center, diameter / 2 + 1.0, str(spoke + 1) if at == 2 else "", role))
     inside = insert.flat[insert.flat != 0]
-    spread = float(np.percentile(np.abs(inside), 98.0)) if len(inside) else 0.1
-    x, y = insert.place.coordinates(located.slice(number).shape)
-    middle = float(np.median(located.slice(number)[np.hypot(x, y) <= RING_MM[0] - MARGIN_MM]))
+    spread = 100 * float(np.percentile(np.abs(inside), 98.0)) if len(inside) else 1.0
     title = f"Slice {number} ({located.frame(number).label}): {count} complete spokes"
-    caption = f"Green: seen (d' at least {params.threshold:g}). The count stops at the first spoke that is not complete."
-    return detail.shown(title, shapes, (middle * (1 - 2 * spread), middle * (1 + 2 * spread)), caption)
+    caption = (
+        f"Green: seen (d' at least {params.threshold:g}). The count stops at the first spoke that is not complete. "
+        "Shading is taken out of the picture; grey values in percent of the signal."
+    )
+    return detail.shown(title, shapes, (-1.5 * spread, 1.5 * spread), caption)

@@ -215,20 +215,29 @@ def edge_width(located: Located, number: int) -> float:
     return float(falling[1] - falling[0])
 
 
+def blurred(located: Located, edge_ratio: float = 2.0) -> dict[int, tuple[float, float]]:
+    """Return the slices whose edge is wider than usual, with its width and the usual one in mm; found once."""
+
+    def make() -> dict[int, float]:
+        widths = {}
+        for number in range(1, 12):
+            try:
+                widths[number] = edge_width(located, number)
+            except Unmeasurable:
+                continue
+        return widths
+
+    widths: dict[int, float] = located.kept("edge_widths", make)
+    if len(widths) < 5:
+        return {}
+    usual, pixel = float(np.median(list(widths.values()))), max(located.spacing_mm)
+    return {number: (width, usual) for number, width in widths.items() if width > edge_ratio * usual and width - usual > 0.5 * pixel}
+
+
 def _blurred(series: Series, located: Located, params: PlacementParameters) -> Iterator[Result]:
     """Compare the sharpness of the phantom's edge between the slices."""
-    widths = {}
-    for number in range(1, 12):
-        try:
-            widths[number] = edge_width(located, number)
-        except Unmeasurable:
-            continue
-    if len(widths) < 5:
-        return
-    usual = float(np.median(list(widths.values())))
-    for number, width in widths.items():
-        if width > params.edge_ratio * usual and width - usual > 0.5 * max(located.spacing_mm):
-            message = f"Slice {number} is blurred: its edge is {width:.1f} mm wide, that of the other slices {usual:.1f} mm."
-            shown = picture(located.slice(number), f"Slice {number} ({located.frame(number).label})", (), located.spacing_mm)
-            details = {"slice": number, "width_mm": width, "usual_mm": usual, "image": located.frame(number).label}
-            yield Finding("acr_mri.blurred", Status.WARN, message, series.subject(), details, evidence=(shown,))
+    for number, (width, usual) in blurred(located, params.edge_ratio).items():
+        message = f"Slice {number} is blurred: its edge is {width:.1f} mm wide, that of the other slices {usual:.1f} mm."
+        shown = picture(located.slice(number), f"Slice {number} ({located.frame(number).label})", (), located.spacing_mm)
+        details = {"slice": number, "width_mm": width, "usual_mm": usual, "image": located.frame(number).label}
+        yield Finding("acr_mri.blurred", Status.WARN, message, series.subject(), details, evidence=(shown,))

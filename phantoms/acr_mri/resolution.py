@@ -165,7 +165,7 @@ def _shown(located: Located, number: int, place: Placement, shift: tuple[float, 
         side = 4.3 * pitch
         corners = [(x0, y0), (x0 + side, y0), (x0 + side, y0 + side), (x0, y0 + side), (x0, y0)]
         comb = combs[diameter]
-        label = f"{diameter:g} mm, modulation {comb.modulation:.2f}"
+        label = f"{diameter:g}: {comb.modulation:.2f}"
         shapes.append(
             Shape(
                 "polygon", tuple(((b - top) / step, (a - left) / step) for a, b in corners), label, "found" if comb.resolved else "problem"
@@ -177,5 +177,6 @@ def _shown(located: Located, number: int, place: Placement, shift: tuple[float, 
         f"Slice {number} ({located.frame(number).label}), hole arrays, {kind}",
         tuple(shapes),
         (step, step),
+        caption="Diameter of the holes in mm: modulation.",
         window=(0.0, max(bright, 1e-6)),
     )

@@ -200,7 +200,7 @@ def _shown(
     shapes = []
     for name, (center, length, _) in ramps.items():
         start, end = center - length / 2, center + length / 2
-        near, far = (-4.75, -7.0) if name == "upper" else (4.75, 16.0)  # the labels stand outside the slot
+        near, far = (-4.75, -7.0) if name == "upper" else (14.0, 16.5)  # the labels stand above the lines, outside the slot
         corners = ((start, middle + near), (start, middle + far), (end, middle + far), (end, middle + near))
         shapes.append(detail.line(corners, f"{name} {length:.1f} mm"))
     bright = max(height for _, _, height in ramps.values())

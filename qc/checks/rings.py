@@ -17,7 +17,7 @@ from qc.results import Metric, Result, Shape, Status
 from qc.study import Frame, Series
 
 RING = Metric(
-    "ct.ring_height",
+    "ct.patient_ring",
     "[hnsf'U]",
     "Height of the surest ring about the axis of rotation, mean over the images looked at",
     "lower",

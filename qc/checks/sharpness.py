@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qc.check import Applies, Example, FrameCheckBase, check
 from qc.checks._sampling import Sample
 from qc.measure.noise import immerkaer
-from qc.measure.sharpness import REACHES, edge_profiles, fine_structure, rise_px
+from qc.measure.sharpness import REACHES, borders, edge_profiles, fine_structure, rise_px
 from qc.measure.tissue import otsu
 from qc.pixels import FramePixels
 from qc.results import CurveEvidence, Metric, Result
@@ -39,14 +39,14 @@ class SharpnessParameters:
     fewest_edges
         Places on the border that are needed.
     most_edges
-        Places kept of one image.
+        Crossings looked at in one image and direction.
     smallest
         Images with a shorter side (pixels) are left out.
     """
 
     most_images: int = 12
     fewest_edges: int = 60
-    most_edges: int = 600
+    most_edges: int = 1500
     smallest: int = 64
 
 
@@ -89,14 +89,21 @@ class Sharpness(FrameCheckBase):
         if levels is None:
             return
         low, high = levels
+        ways = [(values, spacing[1])]
+        if abs(spacing[0] - spacing[1]) < 0.01 * spacing[1]:
+            ways.append((values.T, spacing[0]))
         step = 1 + (max(stored.shape) > 384)
-        for reach in REACHES:
-            self._keep(edge_profiles(values[1:-1:step], values[:-2:step], values[2::step], low, high, reach), reach, spacing[1])
-            if abs(spacing[0] - spacing[1]) < 0.01 * spacing[1]:
-                turned = values.T
-                self._keep(edge_profiles(turned[1:-1:step], turned[:-2:step], turned[2::step], low, high, reach), reach, spacing[0])
-        rows, columns = (side // 4 for side in values.shape)
-        inner = values[rows:-rows, columns:-columns]
+        for turned, pixel in ways:
+            rows = turned[1:-1:step]
+            places = borders(rows, turned[:-2:step], turned[2::step], low, high)
+            thin = max(1, len(places[0]) // self.params.most_edges)
+            places = places[0][::thin], places[1][::thin]
+            for reach in REACHES:
+                profiles = edge_profiles(rows, places, low, high, reach)
+                if len(profiles):
+                    self.profiles.setdefault((reach, round(pixel, 4)), []).append(profiles)
+        down, across = (side // 4 for side in values.shape)
+        inner = values[down:-down, across:-across]
         self.fine.append(fine_structure(inner, immerkaer(inner), high - low))
 
     def _levels(self, values: NDArray[Any]) -> tuple[float, float] | None:
@@ -111,11 +118,6 @@ class Sharpness(FrameCheckBase):
         if len(air) < 50 or len(body) < 50:
             return None
         return float(np.median(air)), float(np.median(body))
-
-    def _keep(self, profiles: NDArray[Any], reach: int, spacing: float) -> None:
-        if len(profiles):
-            step = max(1, len(profiles) // (self.params.most_edges // 2))
-            self.profiles.setdefault((reach, round(spacing, 4)), []).append(profiles[::step])
 
     def finish(self) -> Iterator[Result]:
         """Give the width, by the narrowest reach that holds the edge, or the reason why not."""

@@ -14,17 +14,40 @@ REACHES = (5, 8, 12, 18)  # pixels on each side of an edge that are looked at; t
 RISE_OF_SIGMA = 2.5631031310892007  # 10 % to 90 % of a Gaussian edge, in its sigma
 
 
-def edge_profiles(rows: Floats, above: Floats, below: Floats, low: float, high: float, reach: int) -> Floats:
-    """Return the profiles of borders between air and body along rows, scaled to 0 in the air and 1 in the body.
-
-    An edge is where a row crosses the middle between `low` and `high` with air on one side (outermost quarter: flat within a fifth of the
-    step) and something of at least half the step on the other (outermost quarter: flat within a quarter), three times as steep along the
-    row as across it.
+def borders(rows: Floats, above: Floats, below: Floats, low: float, high: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where rows cross the middle between air and body, three times as steep along the row as across it.
 
     Parameters
     ----------
     rows, above, below
         (n, columns): rows of the image and those before and after each.
+    low, high
+        Level of the air and of the body.
+
+    Returns
+    -------
+    (row, column) of the last pixel before each crossing.
+    """
+    inside = rows > low + 0.5 * (high - low)
+    r, c = np.nonzero(inside[:, 1:] != inside[:, :-1])
+    across = below[r, c] + below[r, c + 1] - above[r, c] - above[r, c + 1]
+    along = rows[r, c + 1] - rows[r, c]
+    straight = np.abs(across) / 4 < np.abs(along) / 3
+    return r[straight], c[straight]
+
+
+def edge_profiles(rows: Floats, places: tuple[NDArray[np.intp], NDArray[np.intp]], low: float, high: float, reach: int) -> Floats:
+    """Return the profiles of borders between air and body along rows, scaled to 0 in the air and 1 in the body.
+
+    Of the crossings those are kept with air on one side (outermost quarter: flat within a fifth of the step) and something of at least
+    half the step on the other (outermost quarter: flat within a quarter).
+
+    Parameters
+    ----------
+    rows
+        (n, columns).
+    places
+        From `borders`.
     low, high
         Level of the air and of the body.
     reach
@@ -35,14 +58,9 @@ def edge_profiles(rows: Floats, above: Floats, below: Floats, low: float, high: 
     (edges, 2 reach), every profile rising; the crossing of the middle lies between the two middle pixels.
     """
     step = high - low
-    inside = rows > low + 0.5 * step
-    r, c = np.nonzero(inside[:, 1:] != inside[:, :-1])
+    r, c = places
     fits = (c >= reach) & (c + reach < rows.shape[1])
     r, c = r[fits], c[fits]
-    across = below[r, c] + below[r, c + 1] - above[r, c] - above[r, c + 1]
-    along = rows[r, c + 1] - rows[r, c]
-    straight = np.abs(across) / 4 < np.abs(along) / 3
-    r, c = r[straight], c[straight]
     profiles = rows[r[:, None], c[:, None] + np.arange(-reach + 1, reach + 1)].astype(np.float32)
     falling = profiles[:, 0] > profiles[:, -1]
     profiles[falling] = profiles[falling][:, ::-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -114,6 +115,7 @@ def nelson(z: ArrayLike, rule: str) -> Flags:
     raise ValueError(f"there is no rule {rule!r}")
 
 
+@cache
 def student(baseline_n: int | None) -> float:
     """Return the factor by which limits widen because the SD comes from few points: Student's t in place of the normal distribution at 3 SD.
 

@@ -174,25 +174,25 @@ def assemble(
     rules = rules or Rules()
     points = points.reset_index(drop=True)
     ordered = sorted(events, key=moment)
-    moments = [(row.day, row.local_time or "") for row in points.itertuples(index=False)]
-    points["role"], reasons = _first_roles(points, moments, ordered)
-    points["why"] = np.array(reasons, object)  # None stays None
-    restarts = [moment(one) for one in ordered if one["restarts"]]
-    eras = np.searchsorted([_ordinal(one) for one in restarts], [_ordinal(one) for one in moments], side="right") if restarts else None
-    era_of = np.zeros(len(points), int) if eras is None else eras
-    judges = _judges(points, era_of, baselines)
+    days, values = points["day"].tolist(), points["value"].to_numpy(float)
+    moments = list(zip(days, (text or "" for text in points["local_time"].tolist()), strict=True))
+    roles, reasons = _first_roles(points["left_out"].tolist(), points["replaced"].tolist(), moments, ordered)
+    restarts = [_ordinal(moment(one)) for one in ordered if one["restarts"]]
+    eras = np.searchsorted(restarts, [_ordinal(one) for one in moments], side="right").tolist() if restarts else [0] * len(days)
     segments = []
-    for row, places in judges:
+    for row, places in _judges(days, points["series_uid"].tolist(), roles, eras, baselines):
         made = Baseline(**row["numbers"])
-        taken = tuple(place for place in places if base.takes(points["value"].iloc[place], made.transform))
-        points.loc[list(taken), "role"] = "judged"
-        judgement = evaluate(points["value"].iloc[list(taken)], made, rules)
+        taken = tuple(place for place in places if base.takes(values[place], made.transform))
+        if not taken:
+            continue
+        for place in taken:
+            roles[place] = "judged"
+        judgement = evaluate(values[list(taken)], made, rules)
         moved = tuple(Signal(s.rule, s.side, taken[s.start], taken[s.end], s.text) for s in judgement.signals)
         segments.append(Segment(made, row, taken, judgement, moved))
-    segments = [one for one in segments if one.places]
-    counted = points.index[~points["role"].isin(NOT_JUDGED)]
+    points["role"], points["why"] = np.array(roles, object), np.array(reasons, object)  # objects: None stays None
     last_judged = max((one.places[-1] for one in segments), default=-1)
-    waiting = int((points["role"].iloc[[p for p in counted if p > last_judged]] == "waiting").sum())
+    waiting = roles[last_judged + 1 :].count("waiting")
     return Trend(chart, points, tuple(sorted(segments, key=lambda one: one.places[-1])), tuple(ordered), waiting, rules)
 
 
@@ -203,57 +203,61 @@ def moment(event: Mapping[str, Any]) -> tuple[date, str]:
 
 def _ordinal(moment: tuple[date, str]) -> float:
     """Return a moment as a number of days, for sorting."""
-    hours = [int(part) for part in moment[1].split(":")[:3] if part.isdigit()] + [0, 0, 0]
-    return moment[0].toordinal() + (hours[0] * 3600 + hours[1] * 60 + hours[2]) / 86400
+    clock = moment[1]
+    seconds = int(clock[:2]) * 3600 + int(clock[3:5]) * 60 + int(clock[6:8] or 0) if len(clock) >= 5 else 0
+    return moment[0].toordinal() + seconds / 86400
 
 
 def _first_roles(
-    points: pd.DataFrame, times: Sequence[tuple[date, str]], events: Sequence[Mapping[str, Any]]
+    left_out: Sequence[str | None],
+    replaced: Sequence[str | None],
+    times: Sequence[tuple[date, str]],
+    events: Sequence[Mapping[str, Any]],
 ) -> tuple[list[str], list[str | None]]:
-    """Tell which points count at all."""
-    switches = [
-        (moment(one), one["kind"] == "out_of_service", one["text"]) for one in events if one["kind"] in ("out_of_service", "returned")
-    ]
-    roles, reasons = [], []
-    for row, time in zip(points.itertuples(index=False), times, strict=True):
-        last = next((one for one in reversed(switches) if one[0] <= time), None)
-        if row.replaced:
-            role, why = "replaced", row.replaced
+    """Tell which points count at all, and for those that do not, why."""
+    kinds = ("out_of_service", "returned")
+    switches = [(moment(one), one["kind"] == "out_of_service", one["text"]) for one in reversed(events) if one["kind"] in kinds]
+    roles: list[str] = []
+    reasons: list[str | None] = []
+    for out, gone, time in zip(left_out, replaced, times, strict=True):
+        last = next((one for one in switches if one[0] <= time), None) if switches else None
+        if gone:
+            role, why = "replaced", gone
         elif last is not None and last[1]:
             role, why = "in_service", last[2]
         else:
-            role, why = ("left_out", row.left_out) if row.left_out else ("waiting", None)
+            role, why = ("left_out", out) if out else ("waiting", None)
         roles.append(role)
         reasons.append(why)
     return roles, reasons
 
 
-def _judges(points: pd.DataFrame, era_of: Any, baselines: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], list[int]]]:
-    """Return which baseline judges which points, and mark the points that baselines were made of."""
-    place_of = {uid: place for place, uid in enumerate(points["series_uid"])}
-    found: list[tuple[int, int, Mapping[str, Any]]] = []  # last place, era, baseline
-    for row in sorted(baselines, key=lambda one: one["id"]):
+def _judges(
+    days: Sequence[date], uids: Sequence[str], roles: list[str], eras: Sequence[int], baselines: Sequence[Mapping[str, Any]]
+) -> list[tuple[Mapping[str, Any], list[int]]]:
+    """Return which baseline judges which points, and mark in `roles` the points that baselines were made of."""
+    place_of = {uid: place for place, uid in enumerate(uids)} if baselines else {}
+    found: list[tuple[int, int, int]] = []  # last place, number, era of each baseline
+    ordered = sorted(baselines, key=lambda one: one["id"])
+    for number, row in enumerate(ordered):
         made_of = sorted(place_of[uid] for uid in row["points"] if uid in place_of)
+        for place in made_of:
+            roles[place] = "baseline" if roles[place] == "waiting" else roles[place]
         if made_of:
-            points.loc[[place for place in made_of if points["role"].iloc[place] == "waiting"], "role"] = "baseline"
-            found.append((made_of[-1], int(era_of[made_of[-1]]), row))
+            found.append((made_of[-1], number, eras[made_of[-1]]))
         else:  # older than what was read
-            before = [place for place, day in enumerate(points["day"]) if day <= row["last_day"]]
-            last = before[-1] if before else -1
-            era = int(era_of[last + 1]) if last + 1 < len(points) and (not before or era_of[last] == era_of[last + 1]) else -1
-            found.append((last, era, row))
+            last = sum(day <= row["last_day"] for day in days) - 1
+            same = last + 1 < len(days) and (last < 0 or eras[last] == eras[last + 1])
+            found.append((last, number, eras[last + 1] if same else -1))
+    found.sort(reverse=True)  # the one made of the latest points judges; of two, the later decision
     groups: dict[int, list[int]] = {}
-    for place, role in enumerate(points["role"]):
-        if role in ("waiting", "left_out"):
-            fitting = [(last, number) for number, (last, era, _) in enumerate(found) if last < place and era == era_of[place]]
-            if fitting and not (role == "left_out" and _inside(points, place, baselines)):
-                groups.setdefault(max(fitting)[1], []).append(place)
-    return [(found[number][2], places) for number, places in groups.items()]
-
-
-def _inside(points: pd.DataFrame, place: int, baselines: Sequence[Mapping[str, Any]]) -> bool:
-    day = points["day"].iloc[place]
-    return any(row["first_day"] <= day <= row["last_day"] for row in baselines)
+    for place, role in enumerate(roles) if found else ():
+        inside = role == "left_out" and any(row["first_day"] <= days[place] <= row["last_day"] for row in baselines)
+        if role in ("waiting", "left_out") and not inside:
+            number = next((number for last, number, era in found if last < place and era == eras[place]), None)
+            if number is not None:
+                groups.setdefault(number, []).append(place)
+    return [(ordered[number], places) for number, places in groups.items()]
 
 
 def propose(trend: Trend, points: int = ENOUGH) -> dict[str, Any] | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from reports.due import Rule
+
 Names = Callable[[str], list[tuple[str, str]]]  # hash of a patient -> (name, patient ID) as the headers spell them
 Headers = Callable[[str], list[tuple[str, list[tuple[str, str]]]]]  # study UID -> (series UID, (attribute, value)) without identifiers
 
@@ -33,6 +35,8 @@ class Config:
         Opens the page for the first person; only known to whoever started the desk.
     holidays
         Days on which no test is asked for.
+    rules
+        Which phantom tests are expected on which days.
     settings
         Rows of the settings in effect, secrets masked.
     names, headers
@@ -50,6 +54,7 @@ class Config:
     open_metrics: bool = False
     first_secret: str = ""
     holidays: frozenset[date] = frozenset()
+    rules: Sequence[Rule] = ()
     settings: Sequence[dict[str, Any]] = field(default_factory=list)
     names: Names | None = None
     headers: Headers | None = None

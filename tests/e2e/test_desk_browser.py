@@ -98,14 +98,16 @@ def visit(browser: Any, address: str) -> Iterator[Visit]:
 
 def test_a_mornings_work(visit: Visit) -> None:
     """Sign in, work through the list by keyboard, see the picture, comment, confirm, sign the day, find it all in the audit log."""
+    from playwright.sync_api import expect
+
     page = visit.sign_in("phil")
     visit.go(f"/day/{DAY}")
     assert page.locator("table.work tbody tr").count() == 3
     page.select_option("select[name=status]", "warn")  # the list alone is fetched
-    page.wait_for_function("document.querySelectorAll('table.work tbody tr').length == 1")
+    expect(page.locator("table.work tbody tr")).to_have_count(1)
     assert "status=warn" in page.url
     page.select_option("select[name=status]", "")
-    page.wait_for_function("document.querySelectorAll('table.work tbody tr').length == 3")
+    expect(page.locator("table.work tbody tr")).to_have_count(3)
 
     page.keyboard.press("Escape")
     page.locator("h1").click()

@@ -211,6 +211,31 @@ def test_types_are_those_of_published_modules():
     assert "RescaleSlope" not in types[MR]
 
 
+def test_conditions_hold_where_the_tables_call_the_attribute_1_or_1c():
+    """Of classic CT and MR the ratio of a lossy compression is optional (C.7.6.1, type 3), of enhanced MR it is 1C (C.8.13.1)."""
+    tables = conformance.tables()
+    used = set()
+    for uid, name in tables["classes"].items():
+        for rule in conformance.compiled(uid).conditions:
+            kinds = {tables["modules"][module].get(rule["attribute"]) for module in tables["objects"][name]}
+            assert kinds & {"1", "1C"}, (name, rule["attribute"])
+            used.add(rule["attribute"])
+    assert used == {rule["attribute"] for rule in conformance.rules()["condition"]}, "a rule that holds nowhere"
+    ratio = {uid: any(rule["attribute"] == "LossyImageCompressionRatio" for rule in conformance.compiled(uid).conditions)
+             for uid in (CT, MR, "1.2.840.10008.5.1.4.1.1.4.1")}  # fmt: skip
+    assert list(ratio.values()) == [False, False, True]
+
+
+def test_values_enumerated_for_some_objects_are_specified_again_in_modules_of_theirs():
+    tables = conformance.tables()
+    general = {"general-series", "general-image", "image-pixel"}
+    for rule in conformance.rules()["value"]:
+        for name in rule.get("classes", ()):
+            own = [module for module in tables["objects"][name] if module not in general and rule["attribute"] in tables["modules"][module]]
+            assert own or rule.get("own"), (name, rule["attribute"])
+    assert not [rule for rule in conformance.rules()["value"] if rule["attribute"] == "DecayCorrection"]  # defined terms, C.8.9.1.1.5
+
+
 CT, MR, PT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.128"
 
 

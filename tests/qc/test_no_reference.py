@@ -14,7 +14,7 @@ from qc.measure.ghost_bands import air_is_noise, amplitude, bands
 from qc.measure.likeness import best_exchange, near_copies, odd_slices, texture, thumbnail
 from qc.measure.lone_wave import lone_wave
 from qc.measure.polar import ring_sums
-from qc.measure.sharpness import REACHES, RISE_OF_SIGMA, edge_profiles, fine_structure, rise_px
+from qc.measure.sharpness import REACHES, RISE_OF_SIGMA, borders, edge_profiles, fine_structure, rise_px
 from qc.measure.timecourse import drift_percent, dvars, likeness_to_median, spikes, standardised_dvars, temporal_snr
 from qc.measure.tissue import cjv, cnr, efc, fber, otsu, snr_dietrich, two_classes
 from qc.measure.uptake import decayed, nuclide, suv
@@ -80,7 +80,8 @@ def test_edge_width_in_mm(spacing, sigma):
     grid = Grid(round(240 / spacing), round(240 / spacing), (spacing, spacing))
     image = through_psf(grid, lambda g: 1000 * ellipse(g, (0.3, 0.2), (80, 95)), sigma) + rng(2).normal(0, 15, grid.shape)
     for reach in REACHES:
-        found = rise_px(edge_profiles(image[1:-1], image[:-2], image[2:], 0, 1000, reach))
+        places = borders(image[1:-1], image[:-2], image[2:], 0, 1000)
+        found = rise_px(edge_profiles(image[1:-1], places, 0, 1000, reach))
         if found is not None and found < 0.8 * reach:
             break
     truth = RISE_OF_SIGMA * np.sqrt(sigma**2 + spacing**2 / 12)  # the area of a pixel blurs too
@@ -89,7 +90,7 @@ def test_edge_width_in_mm(spacing, sigma):
 
 def test_no_edge_no_width():
     image = rng().normal(0, 10, (100, 100))
-    assert len(edge_profiles(image[1:-1], image[:-2], image[2:], 0, 1000, 5)) == 0
+    assert len(edge_profiles(image, borders(image[1:-1], image[:-2], image[2:], 0, 1000), 0, 1000, 5)) == 0
     assert rise_px(np.zeros((0, 10))) is None
 
 

@@ -332,3 +332,30 @@ def test_importing_the_desk_leaves_prefect_out():
     code = "import sys, reports.web.app; print('prefect' in sys.modules, 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split() == ["False", "False"]
     assert create_app.__doc__
+
+
+def test_each_study_stands_on_its_local_day_once(store):
+    """Case O02: site at UTC+1, server at UTC; 00:20, 12:00, 23:50, across midnight, and the two days of the change of clocks."""
+    people(store)
+    times = {
+        "20261125": ("002000", "120000", "235000"),  # in UTC the first lies on the 24th
+        "20260329": ("013000", "033000"),  # 23 hours
+        "20261025": ("023000", "233000"),  # 25 hours
+    }
+    number = 0
+    for day, clocks in times.items():
+        for clock in clocks:
+            number += 1
+            run(store, report(study(uid(number), StudyDate=day, StudyTime=clock)))
+    series = study(uid(90), StudyDate="20261125", StudyTime="235500")
+    for place, image in enumerate(series.series[0].instances):  # goes on after midnight
+        image.tags |= {"AcquisitionDate": "20261125" if place == 0 else "20261126", "AcquisitionTime": "235500" if place == 0 else "000500"}
+    run(store, report(series))
+    client = signed_in(store, "vera")
+    seen = {day: re.findall(r"local times \(([^)]*)\).*?All (\d+) stud", client.get(f"/day/{day}").text, re.DOTALL) for day in
+            ("2026-11-24", "2026-11-25", "2026-11-26", "2026-03-28", "2026-03-29", "2026-10-25", "2026-10-26")}  # fmt: skip
+    assert seen == {
+        "2026-11-24": [], "2026-11-25": [("Europe/Vienna", "4")], "2026-11-26": [], "2026-03-28": [], "2026-03-29": [("Europe/Vienna", "2")],
+        "2026-10-25": [("Europe/Vienna", "2")], "2026-10-26": [],
+    }  # fmt: skip
+    assert re.findall(r"(\d\d:\d\d)</td>", client.get("/day/2026-11-25/studies").text) == ["00:20", "12:00", "23:50", "23:55"]

@@ -11,9 +11,8 @@ from starlette.testclient import TestClient
 from trends_made import device
 
 from qc.errors import ConfigurationError
-from reports import trends
+from reports import due_sheets, trends
 from reports.store import Store, sheet_import, sheets
-from reports.web import expected
 
 DAY = date(2026, 11, 25)
 ITEMS: list[dict[str, Any]] = [
@@ -180,9 +179,9 @@ def test_holidays_and_weekends_are_not_missing(made):
         if (day.weekday() < 5 and day not in (holiday, wednesday)) or n == 5:
             enter(store, sheet, GOOD, day)
     with store.reading() as connection:
-        (one,) = expected.on(connection, monday + timedelta(days=26), {holiday}, back=26)
+        (one,) = due_sheets.on(connection, monday + timedelta(days=26), {holiday}, back=26)
         assert one.missing == (wednesday,)
-        (one,) = expected.on(connection, monday + timedelta(days=26), (), back=26)
+        (one,) = due_sheets.on(connection, monday + timedelta(days=26), (), back=26)
         assert one.missing == (wednesday, holiday)
 
 

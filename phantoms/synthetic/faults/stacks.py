@@ -16,6 +16,7 @@ from phantoms.synthetic.targets import (
     Anything,
     compressible,
     depth,
+    drop,
     drop_counts,
     has_series,
     images_of,
@@ -372,4 +373,18 @@ def all_at_one_position(files: Files, rng: Generator) -> Files:
         dataset.SliceLocation = files[stack[0]].get("SliceLocation")
         dataset.AcquisitionNumber = number + 1
         drop_counts(dataset)
+    return files
+
+
+@fault(
+    "geometry.no_position",
+    "fail",
+    lambda files: len(stack_of(files)) >= 5,
+    words=("no position", "miss position", "position absent"),
+    also=("header.standard_blocks", "series.incomplete"),
+)
+def image_without_position(files: Files, rng: Generator) -> Files:
+    """One end of the stack does not say where it lies."""
+    stack = stack_of(files)
+    drop(files[stack[0 if rng.integers(2) else -1]], "ImagePositionPatient", "SliceLocation")
     return files

@@ -14,11 +14,11 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.engine import Connection
 
 from qc.errors import ConfigurationError
-from reports import words
+from reports import due, due_sheets, words
 from reports.store import access as people
 from reports.store import days, lookup, reviews
 from reports.store import schema as t
-from reports.web import access, expected, rows, worklist
+from reports.web import access, rows, worklist
 from reports.web.access import Asking
 from reports.web.desk import Desk, desk_of
 from reports.web.worklist import Day, Entry
@@ -178,8 +178,9 @@ def _page(request: Request, me: Asking, day: date, chosen: Filters, page: int, p
         found = worklist.read(connection, day, desk.titles)
         before, after = _neighbours(connection, day)
         signatures = reviews.signatures(connection, "day", [day.isoformat()]).get(day.isoformat(), [])
-        tests = expected.asked(expected.on(connection, day, desk.config.holidays), day)
-        verdict = _verdict(connection, found, tests)
+        tests = due_sheets.asked(due_sheets.on(connection, day, desk.config.holidays), day)
+        phantoms = due.of_day(desk.store, desk.config.rules, day, desk.config.holidays)
+        verdict = _verdict(connection, found, tests, phantoms)
     fitting = [one for one in found.entries if chosen.fits(one)]
     shown, page, pages = paged(fitting, page)
     query = urlencode({key: value for key, value in asdict(chosen).items() if value})
@@ -200,17 +201,24 @@ def _neighbours(connection: Connection, day: date) -> tuple[date | None, date | 
     return connection.execute(before).scalar(), connection.execute(after).scalar()
 
 
-def _verdict(connection: Connection, found: Day, tests: Sequence[expected.Expected]) -> Verdict:
+def _verdict(connection: Connection, found: Day, tests: Sequence[due_sheets.Expected], phantoms: Sequence[due.Expected]) -> Verdict:
     """Say how the day is, by what is still open; green only where everything was done and checked."""
     open_ones = [one for one in found.entries if one.state.word == "open"]
     tally, aside = lookup.tally(connection), _unread(connection, found.day)
     waiting = tally["ready"] + tally["leased"] + tally["arriving"]
-    missing = [one for one in tests if not one.done]
+    missing = [one for one in (*tests, *phantoms) if not one.done]
     unjudged = found.statuses["not_evaluable"]
     lines = []
-    if tests:
-        symbol = "▲" if missing else "✔"
-        lines.append(Remark(f"{symbol} Test sheets: {len(tests) - len(missing)} of {len(tests)} expected", "/sheets"))
+    for some, what, href in ((phantoms, "Phantom tests", "/phantoms"), (tests, "Test sheets", "/sheets")):
+        if some:
+            done = sum(one.done for one in some)
+            where = ", ".join(one.device or "any device" for one in some if not one.done)
+            lines.append(
+                Remark(
+                    f"{'✔' if done == len(some) else '▲'} {what}: {done} of {len(some)} expected{f' (not on {where})' if where else ''}",
+                    href,
+                )
+            )
     if waiting:
         lines.append(Remark(f"? {words.studies(waiting)} still to be checked (of this or another day)", "/aside#waiting"))
     if aside:

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 from starlette.exceptions import HTTPException
 
-from reports import chart_figure, frames, trends, words
+from reports import chart_figure, trends, words
 from reports.frames import LEVELS
 from reports.problems import Row
 from reports.store import days as told
@@ -69,7 +69,7 @@ def index(request: Request, every: str = "") -> Response:
     """List the devices."""
     desk, me = desk_of(request), access.reader(request)
     with desk.store.reading() as connection:
-        found = [one for one in lookup.devices(connection) if every or one.merged_into is None]
+        found = [one for one in lookup.devices(connection, by_day=True) if every or one.merged_into is None]
         last = told.newest(connection) or desk.today()
         recent = _recent(connection, last)
         events = service_log(connection, None)
@@ -101,7 +101,8 @@ def page(request: Request, me: Asking, number: int, problem: str = "", status: i
         last = told.newest(connection) or desk.today()
         recent = _recent(connection, last).get(device.id, NOTHING)
         findings = _findings(connection, device.id, last)
-        lines = _lines(desk, connection, device.id)
+        marks = _marks(connection, device.id)
+    lines = desk.kept(("charts", device.id), marks, lambda: _lines(desk, device.id))
     groups: dict[str, list[Line]] = {}
     for line in lines:
         groups.setdefault(line.chart.klass, []).append(line)
@@ -117,8 +118,8 @@ def chart_page(request: Request, me: Asking, number: int, chart: int, problem: s
     desk = desk_of(request)
     with desk.store.reading() as connection:
         device = one_device(connection, number)
-        marks = (_points_mark(connection, chart), _decisions(connection))
-    trend, drawing = desk.kept(("chart", device.id, chart), marks, lambda: _drawn(desk, device.id, chart))
+        marks = _marks(connection, device.id)
+    trend, drawing, proposal = desk.kept(("chart", device.id, chart), marks, lambda: _drawn(desk, device.id, chart))
     with desk.store.reading() as connection:
         limits = _limits(connection, trend)
         history = _decided(connection, trend)
@@ -128,13 +129,13 @@ def chart_page(request: Request, me: Asking, number: int, chart: int, problem: s
     return desk.page(
         request, "chart.html", me, status, device=device, trend=trend, titles=desk.titles, problem=problem, newest=newest, history=history,
         drawing=drawing, limits={**dict.fromkeys(LEVELS), **limits}, levels=levels, signals=signals[::-1][:40],
-        proposal=trends.propose(trend), states=CHART_STATES, roles=ROLES, kinds=decisions.EVENTS,
+        proposal=proposal, states=CHART_STATES, roles=ROLES, kinds=decisions.EVENTS,
     )  # fmt: skip
 
 
 def one_device(connection: Connection, number: int) -> lookup.Device:
     """Return a device; one that was merged leads to the one it really is."""
-    known = {one.id: one for one in lookup.devices(connection)}
+    known = {one.id: one for one in lookup.devices(connection, by_day=True)}
     found = known.get(number)
     if found is None:
         raise HTTPException(404, "There is no such device.")
@@ -168,22 +169,14 @@ def _link(row: Mapping[str, Any]) -> str:
     return f"/study/uid/{row['study_uid']}"
 
 
-def _drawn(desk: Desk, device_id: int, chart: int) -> tuple[Trend, Any]:
-    """Return a chart and its drawing."""
+def _drawn(desk: Desk, device_id: int, chart: int) -> tuple[Trend, Any, Any]:
+    """Return a chart, its drawing, and what a new baseline could be."""
     found = trends.read(desk.store, device_id=device_id, chart_id=chart)
     if not found:
         raise HTTPException(404, "This device has no such chart, or no value on it.")
     trend = found[0]
     title = desk.titles.metric(trend.chart.metric) + (f", {trend.chart.region}" if trend.chart.region else "")
-    return trend, chart_figure.control_chart(trend, title, _link)
-
-
-def _points_mark(connection: Connection, chart: int) -> Any:
-    """Return what changes when a value comes to a chart or one of those merged with it."""
-    p = t.trend_point
-    ids = [one for one, owner in frames.charts_of_merged(connection).items() if owner == chart] or [chart]
-    chosen = sa.select(sa.func.count(), sa.func.max(p.c.id), sa.func.max(p.c.day)).where(p.c.chart_id.in_(ids))
-    return tuple(connection.execute(chosen).one())
+    return trend, chart_figure.control_chart(trend, title, _link), trends.propose(trend)
 
 
 def service_log(connection: Connection, device_id: int | None) -> list[Row]:
@@ -216,39 +209,23 @@ def _findings(connection: Connection, device_id: int, last: Any) -> list[Row]:
     return sorted(rows, key=lambda row: (words.ORDER[row["status"]], -row["studies"]))[:12]
 
 
-def _lines(desk: Desk, connection: Connection, device_id: int) -> list[Line]:
-    """Return the charts of a device with their last values. How each stands is worked out once for what is on it."""
-    charts = frames.charts(desk.store, device_id=device_id)
-    p = t.trend_point
-    ids = [one for row in charts["ids"] for one in row]
-    newest = {}
-    counts = sa.select(p.c.chart_id, sa.func.count().label("count"), sa.func.max(p.c.day).label("day"), sa.func.max(p.c.id).label("last"))
-    for row in connection.execute(counts.where(p.c.chart_id.in_(ids)).group_by(p.c.chart_id)):
-        newest[row.chart_id] = row
-    marks = (device_id, sorted((row.chart_id, row.count, row.last) for row in newest.values()), _decisions(connection))
-    states = desk.kept(
-        ("charts", device_id), marks, lambda: {one.chart.id: one.state for one in trends.read(desk.store, device_id=device_id)}
-    )
-    last_ones = sa.select(p.c.chart_id, p.c.value, p.c.status, p.c.day, p.c.local_time, p.c.id).where(
-        sa.tuple_(p.c.chart_id, p.c.day).in_([(row.chart_id, row.day) for row in newest.values()])
-    )
-    values: dict[int, Any] = {}
-    for row in connection.execute(last_ones.order_by(p.c.local_time, p.c.id)):
-        values[row.chart_id] = row
+def _lines(desk: Desk, device_id: int) -> list[Line]:
+    """Return the charts of a device with their last values and how they stand."""
     lines = []
-    for row in charts.itertuples(index=False):
-        own = [values[one] for one in row.ids if one in values]
-        if own:
-            last = max(own, key=lambda one: (one.day, one.local_time, one.id))
-            count = sum(newest[one].count for one in row.ids if one in newest)
-            lines.append(Line(row, last.day, last.value, last.status, count, states.get(row.id, "no_baseline")))
+    for one in trends.read(desk.store, device_id=device_id):
+        last = one.points.iloc[-1]
+        lines.append(Line(one.chart, last["day"], float(last["value"]), str(last["status"]), len(one.points), one.state))
     return lines
 
 
-def _decisions(connection: Connection) -> list[Any]:
-    """Return what changes whenever a person decides something about charts."""
-    tables = (t.baseline, t.left_out, t.replaced_scan, t.service_event)
-    chosen = [sa.select(sa.func.max(one.c.id), sa.func.count(one.c.ended_at)) for one in tables]
+def _marks(connection: Connection, device_id: int) -> list[Any]:
+    """Return what changes whenever a value comes to a chart of a device, or a person decides something about charts."""
+    ids = sa.select(t.chart.c.id).select_from(lookup.device_of(t.chart, t.chart.c.device_id)).where(t.device.c.id == device_id)
+    chosen = [sa.select(sa.func.max(t.trend_point.c.id), sa.func.count()).where(t.trend_point.c.chart_id.in_(ids))]
+    chosen += [
+        sa.select(sa.func.max(one.c.id), sa.func.count(one.c.ended_at))
+        for one in (t.baseline, t.left_out, t.replaced_scan, t.service_event)
+    ]
     return [tuple(connection.execute(one).one()) for one in chosen]
 
 

@@ -12,9 +12,10 @@ from sqlalchemy.engine import Connection
 from starlette.concurrency import run_in_threadpool
 
 from qc.errors import ConfigurationError
+from reports import due_sheets
 from reports.store import lookup, sheet_import, sheets
 from reports.store.local import zone_name
-from reports.web import access, expected
+from reports.web import access
 from reports.web.access import Asking
 from reports.web.desk import Desk, desk_of
 
@@ -79,7 +80,7 @@ def bring(request: Request, number: int, me: Me, file: UploadFile, device: Annot
             raise ConfigurationError("the file is not UTF-8 text; save it as CSV UTF-8") from error
         with desk.store.writing() as connection:
             sheet = sheets.one(connection, number)
-            names = {one.alias.casefold(): one.id for one in lookup.devices(connection) if one.merged_into is None}
+            names = {one.alias.casefold(): one.id for one in lookup.devices(connection, by_day=True) if one.merged_into is None}
             given = device or sheet.device_id
             many = sheet_import.read(connection, sheet, text, file.filename or "", names, given, _zone(desk), me.login)
     except ConfigurationError as error:
@@ -110,7 +111,7 @@ def _index(request: Request, me: Asking) -> Response:
     desk = desk_of(request)
     today = desk.today()
     with desk.store.reading() as connection:
-        due = expected.on(connection, today, desk.config.holidays, back=BACK_DAYS)
+        due = due_sheets.on(connection, today, desk.config.holidays, back=BACK_DAYS)
     order = sorted(due, key=lambda one: (one.done or one.due is None, one.due or date.max, one.sheet.title, one.device))
     return desk.page(request, "sheets.html", me, due=order, today=today, back=BACK_DAYS)
 
@@ -131,7 +132,7 @@ def _sheet(
 
 
 def _devices(connection: Connection, sheet: Any) -> list[lookup.Device]:
-    known = [one for one in lookup.devices(connection) if one.merged_into is None]
+    known = [one for one in lookup.devices(connection, by_day=True) if one.merged_into is None]
     if sheet.device_id is not None:
         return [one for one in known if one.id == sheet.device_id]
     return [one for one in known if not sheet.modality or one.modality == sheet.modality]
@@ -183,7 +184,7 @@ def _form(request: Request, me: Asking, like: int, problem: str = "", given: dic
     desk = desk_of(request)
     with desk.store.reading() as connection:
         sheet = sheets.one(connection, like) if like else None
-        devices = [one for one in lookup.devices(connection) if one.merged_into is None]
+        devices = [one for one in lookup.devices(connection, by_day=True) if one.merged_into is None]
     values = given if given is not None else _as_form(sheet)
     count = max(ROWS, len(sheet._mapping["items"]) + 2 if sheet is not None else 0)
     return desk.page(

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Connection, Row
 
 from reports.schedule import Schedule
 from reports.store import lookup, sheets
+from reports.store.standing import Trouble
 
+if TYPE_CHECKING:
+    from reports.store import Store
+
+KIND = "sheet_overdue"
 BACK_DAYS = 400  # that are looked back for the last entry
 
 
@@ -45,7 +51,7 @@ def on(connection: Connection, day: date, holidays: Collection[date], *, back: i
     back
         Days up to `day` in which missed ones are looked for.
     """
-    known = {one.id: one for one in lookup.devices(connection)}
+    known = {one.id: one for one in lookup.devices(connection, by_day=True)}
     found = []
     for sheet in sheets.active(connection):
         for device_id in _devices(sheet, known.values()):
@@ -69,6 +75,19 @@ def on(connection: Connection, day: date, holidays: Collection[date], *, back: i
 def asked(some: Collection[Expected], day: date) -> list[Expected]:
     """Return those that are due on a day or before it, done or not; what is done on a day without being due is no question."""
     return [one for one in some if one.due is not None and one.due <= day]
+
+
+def overdue(store: Store, today: date, holidays: Collection[date]) -> list[Trouble]:
+    """Return the sheets that should have been filled in before today, as problems for the ledger of alerts."""
+    with store.reading() as connection:
+        found = [one for one in on(connection, today, holidays) if one.overdue(today)]
+    return [
+        Trouble(
+            f"device:{one.device_id}" if one.device_id is not None else "site", f"{KIND}/{one.sheet.name}", "warn",
+            f"{one.sheet.title}: due on {one.due}, not done", one.device or "any device", always=True,
+        )
+        for one in found
+    ]  # fmt: skip
 
 
 def _devices(sheet: Row, known: Collection[lookup.Device]) -> list[int | None]:
