@@ -71,6 +71,7 @@ def pages(url: str) -> dict[str, str]:
         phantom = sa.select(t.series.c.study_id).join(t.study).where(t.study.c.day == last, t.series.c["class"].like("phantom:%"))
         bad = sa.select(t.study.c.id).where(t.study.c.day == last, t.study.c.status == "warn")
         study, failing = connection.execute(phantom.limit(1)).scalar_one(), connection.execute(bad.limit(1)).scalar_one()
+        picture = connection.execute(sa.select(sa.func.max(t.evidence.c.id))).scalar_one()
         chart = connection.execute(sa.select(t.chart.c.id).where(t.chart.c.device_id == 3).limit(1)).scalar_one()
     return {
         "day, 300 studies": f"/day/{last}",
@@ -87,6 +88,7 @@ def pages(url: str) -> dict[str, str]:
         "alerts": "/alerts",
         "audit log": "/audit",
         "settings": "/settings",
+        "a stored picture": f"/evidence/{picture}.png",
     }
 
 
@@ -152,6 +154,21 @@ def prepare(url: str, measurements: int) -> None:
         with store.writing() as connection:
             if access.find(connection, LOGIN) is None:
                 access.add_person(connection, LOGIN, "Benchmark", "physicist", PASSWORD, "benchmark")
+                connection.execute(
+                    sa.insert(t.evidence).values(study_id=1, kind="image", title="", caption="", png=_picture(), data={"shapes": []})
+                )
+
+
+def _picture() -> bytes:
+    """Return a picture as results keep them: 512 x 512, as noisy as images are."""
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(1).normal(120, 6, (512, 512)).clip(0, 255).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
 
 
 def main() -> int:
