@@ -12,7 +12,22 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import alerts, audit_log, devices, judge, look, passes, protocols, simulated, trend, web, who
+from flows.commands import (
+    alerts,
+    audit_log,
+    devices,
+    intake,
+    judge,
+    keep,
+    look,
+    passes,
+    protocols,
+    serve,
+    simulated,
+    trend,
+    web,
+    who,
+)  # fmt: skip
 from flows.voice import set_up
 
 # set before numpy is loaded: our matrices are small, and threads that wait for each other cost a busy machine seconds
@@ -24,6 +39,8 @@ HELP = """Image quality control for a PACS.
   pacsqc check FOLDER        look at images now: no database, no server
   pacsqc phantom FOLDER      measure phantoms now
   pacsqc run                 one daily pass: inbox -> checks -> report -> alerts
+  pacsqc receive             take what scanners and PACS push
+  pacsqc schedule            do all of it by the clock
   pacsqc demo                the same on a made-up day with planted faults
 
 Exit codes: 0 nothing failed, 1 something failed, 2 the call or a setting is wrong.
@@ -53,6 +70,15 @@ app.command(short_help="Measure phantoms now: phantom tests only.")(look.phantom
 app.command(short_help="List the checks, or explain one in full.")(look.checks)
 app.command(short_help="One daily pass: inbox, checks, report, alerts.")(passes.run)
 app.command(short_help="Write the report of a day again.")(passes.report)
+app.command(short_help="Take what is pushed to us over DICOM.")(serve.receive)
+app.command(short_help="Do the passes and the upkeep by the clock.")(serve.schedule)
+app.command(short_help="Ask every source whether it is there.")(intake.ping)
+app.command(short_help="Where each study of the sources stands, and why.")(intake.intake)
+app.command(short_help="Compare two archives: what is missing on either side.")(intake.compare)
+app.command(short_help="Check studies again that were checked before.")(keep.reprocess)
+app.command(short_help="What is done every night: sweep, retention, notices.")(keep.upkeep)
+app.command(short_help="Everything in one verified file.")(keep.backup)
+app.command(short_help="Bring a backup back.")(keep.restore)
 app.add_typer(devices.app, name="device", short_help="Devices: list, rename, merge, choose their limits.")
 app.add_typer(protocols.app, name="protocol", short_help="Protocols: learn them, show them, hold series against them.")
 app.add_typer(alerts.app, name="alert", short_help="Alerts: try them, send what waits, list.")

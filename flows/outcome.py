@@ -48,12 +48,14 @@ def check_inbox(settings: Settings) -> None:
         If a named inbox is missing, or is no folder.
     """
     folder = settings.inbox_folder
+    if settings.sources and settings.inbox.folder is None:
+        return  # the images come from elsewhere
     if not folder.exists() and settings.inbox.folder is None:
         folder.mkdir(parents=True)
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "is not there"
         raise ConfigurationError(f"the inbox {str(folder)!r} {what}; name the folder that images arrive in by --inbox or inbox.folder")
-    if not any(folder.iterdir()):
+    if not any(folder.iterdir()) and not settings.received_folder.is_dir():
         log.warning("the inbox %s is empty; put DICOM files or folders into it and run again", folder)
 
 
@@ -69,6 +71,16 @@ def in_words(tally: Tally, settings: Settings) -> str:
         lines = ["Nothing new."]
     if tally.arriving:
         lines.append(f"Still arriving: {_count(tally.arriving, 'file')}; the next run takes them.")
+    if tally.not_taken:
+        lines.append(
+            f"Left out by the settings: {_count(tally.not_taken, 'study', 'studies')} (`pacsqc intake --state not_taken` says why)."
+        )
+    if tally.incomplete:
+        lines.append(
+            f"Incomplete: {_count(tally.incomplete, 'study', 'studies')} (`pacsqc intake --state incomplete` names what is missing)."
+        )
+    if tally.unreachable:
+        lines.append(f"Not reached: {_count(tally.unreachable, 'source')}; asked again in the next run (`pacsqc ping` tries now).")
     if tally.given_back:
         lines.append(f"Could not be checked now: {_count(tally.given_back, 'study', 'studies')}; they are tried again in the next run.")
     if tally.lost:

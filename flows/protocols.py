@@ -217,7 +217,9 @@ def in_words(result: Checked) -> str:
         blocks.append(f"... and {len(result.deviating) - MOST_SHOWN} more series that deviate (--csv lists them all)\n")
     blocks += [f"{_where(row)}\n  {row.images} images where the protocol gives {one.images}\n" for row, one in result.short[:MOST_SHOWN]]
     blocks += [f"Study {one.subject.study_uid}: {safe(one.message)}\n" for one in result.vertical]
-    blocks += [f"Scanner {safe(str(one.details['scanner']))}, {one.details['first']}: {safe(one.message)}\n" for one in result.scanner]
+    blocks += [
+        f"Scanner {safe(str(one.details['scanner']))}, {_day(str(one.details['first']))}: {safe(one.message)}\n" for one in result.scanner
+    ]
     if result.unknown:
         names = ", ".join(f"{safe(name)} ({count})" for name, count in result.unknown.most_common(10))
         more = f" and {len(result.unknown) - 10} more" if len(result.unknown) > 10 else ""
@@ -232,9 +234,13 @@ def _line(line: Comparison) -> tuple[str, ...]:
     return (line.parameter, safe(shown(line.expected)), safe(shown(line.found)), allowed, off)
 
 
+def _day(when: str) -> str:
+    """Write ``YYYYMMDDHHMMSS`` as people do; what is written so already stays."""
+    if not when[:8].isdigit():
+        return when or "no date"
+    return f"{when[:4]}-{when[4:6]}-{when[6:8]}" + (f" {when[8:10]}:{when[10:12]}" if len(when) >= 12 else "")
+
+
 def _where(row: Row) -> str:
-    when = row.acquired
-    told = (
-        f"{when[:4]}-{when[4:6]}-{when[6:8]}" + (f" {when[8:10]}:{when[10:12]}" if len(when) >= 12 else "") if len(when) >= 8 else "no date"
-    )
-    return safe(f"{told}  {row.key.protocol}, echo {row.key.echo}, scanner {row.key.scanner or 'unknown'}  series {row.series_uid}")
+    key = row.key
+    return safe(f"{_day(row.acquired)}  {key.protocol}, echo {key.echo}, scanner {key.scanner or 'unknown'}  series {row.series_uid}")

@@ -188,6 +188,15 @@ class Run(Section):
     """How much is done at once."""
 
     batch_size: int = _key(10, "Studies that one batch takes.", "a whole number from 1 to 1000", "studies", ge=1, le=1000)
+    scale: Literal["threads", "processes", "dask"] = _key(
+        "threads", "What the batches of a run work in. dask needs the extra pacsqc[scale].", "threads, processes or dask"
+    )
+    dask: str = _key(
+        "",
+        "Address of a Dask scheduler whose workers check batches. Empty: a cluster on this machine.",
+        "empty or tcp://HOST:PORT",
+        pattern=r"^$|^(tcp|tls)://\S+$",
+    )
     workers: int = _key(2, "Batches that are worked on at the same time.", "a whole number from 1 to 256", "batches", ge=1, le=256)
     lease_seconds: float = _key(
         600.0,
@@ -198,6 +207,88 @@ class Run(Section):
         le=86400,
         allow_inf_nan=False,
     )
+
+
+class Receiver(Section):
+    """What is pushed to us: `pacsqc receive`."""
+
+    title: str = _key("PACSQC", "Our AE title.", "1 to 16 characters", min_length=1, max_length=16)
+    host: str = _key("127.0.0.1", "Address that is listened at; 0.0.0.0: every one of this machine.", "an address of this machine")
+    port: int = _key(11112, "Port that is listened at.", "a whole number from 1 to 65535", "port", ge=1, le=65535)
+    folder: Path | None = _key(None, "Where what came is kept. Empty: received in the data folder.", "a folder", "path")
+    callers: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        (), "AE titles that may send; who else tries is refused, and `pacsqc ping` and the report say so. Empty: everybody.", "AE titles"
+    )
+    strict_title: bool = _key(False, "Refuse who calls us by another AE title.", "true or false", "yes/no")
+    max_associations: int = _key(20, "Most senders at a time.", "a whole number from 1 to 1000", "associations", ge=1, le=1000)
+    max_pdu: int = _key(
+        0, "Longest message piece; 0: no limit, the fastest.", "a whole number from 0 to 1048576", "bytes", ge=0, le=1048576
+    )
+    least_free_mb: int = _key(
+        1024,
+        "Disk that stays free; below, senders are told to keep what they have.",
+        "a whole number from 0 to 100000000",
+        "MB",
+        ge=0,
+        le=100_000_000,
+    )
+    idle_seconds: float = _key(60.0, "A silent sender is hung up on after so long.", "a number from 1 to 86400", "s", ge=1, le=86400)
+    quiet_seconds: float = _key(
+        60.0, "A study is checked when nothing of it has arrived for so long.", "a number from 0 to 86400", "s", ge=0, le=86400
+    )
+    flush: Literal["each", "never"] = _key(
+        "each",
+        "Answer success when the instance is on the disk (each), or when the system has it (never: faster, not safe from a power cut).",
+        "each or never",
+    )
+    certificate: Path | None = _key(None, "Our certificate; with it, only TLS is spoken.", "a PEM file", "path")
+    key: Path | None = _key(None, "The key of our certificate.", "a PEM file", "path")
+    trusted: Path | None = _key(None, "Certificates that senders must show one of. Empty: they need not.", "a PEM file", "path")
+    modalities: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        (), "Modalities that are checked. Empty: all.", "DICOM modalities such as CT, MR"
+    )
+    commitment: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _key(
+        (),
+        "Where results of storage commitment go, by who asked. Who is not named is answered on the same association.",
+        "texts such as SCANNER=host:port",
+    )
+
+    @field_validator("folder", "certificate", "key", "trusted", mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        return value or None
+
+
+class Upkeep(Section):
+    """What is looked after every night."""
+
+    keep_days: int = _key(
+        30,
+        "Fetched and received files of checked studies are deleted after so long; phantoms are kept. 0: never.",
+        "a whole number from 0 to 36500",
+        "d",
+        ge=0,
+        le=36500,
+    )
+    least_free_mb: int = _key(
+        2048, "Less free disk than this is told of.", "a whole number from 0 to 100000000", "MB", ge=0, le=100_000_000
+    )
+    silent_factor: float = _key(
+        1.5,
+        "A device is silent when nothing came for so many times its habit: the pause between its days that 95 % do not exceed.",
+        "a number from 1 to 100",
+        "1",
+        ge=1,
+        le=100,
+    )
+    silent_least_days: int = _key(2, "And for at least so long.", "a whole number from 1 to 365", "d", ge=1, le=365)
+    backup_folder: Path | None = _key(None, "Where the nightly backup goes. Empty: none is made.", "a folder", "path")
+    backups_kept: int = _key(14, "So many backups are kept.", "a whole number from 1 to 1000", "files", ge=1, le=1000)
+
+    @field_validator("backup_folder", mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        return value or None
 
 
 class Alerts(Section):

@@ -171,6 +171,8 @@ class Runner:
         with dicom.Intake(self.options.limits) as intake:
             instances = []
             for instance in intake.instances(paths):
+                if not self.options.pixels:  # nobody asked for them, so nobody misses them
+                    instance.problems[:] = [one for one in instance.problems if one.code != "pixels.absent"]
                 instances.append(instance)
                 if progress and len(instances) % 50 == 0:
                     progress(len(instances), 0, "reading headers")

@@ -69,6 +69,10 @@ class More:
     troubles: Sequence[Trouble] = ()
     kinds: frozenset[str] = frozenset()
 
+    def __or__(self, other: More) -> More:
+        """Return what both found."""
+        return More((*self.troubles, *other.troubles), self.kinds | other.kinds)
+
 
 @dataclass(frozen=True)
 class Looked:
@@ -90,9 +94,8 @@ def look(store: Store, day: date) -> Looked:
         studied = {names[row.device_id][0] for row in connection.execute(_of_day(t.daily_device, day)) if row.studies}
         measured = {(names[row.device_id][0], row.metric) for row in connection.execute(_of_day(t.daily_metric, day)) if row.n}
     charts: dict[tuple[int, str], list[trends.Trend]] = {}
-    for one in judged:
-        if one.last is not None:
-            charts.setdefault((one.chart.device_id, one.chart.metric), []).append(one)
+    for one in judged:  # those without a baseline too: after a service what drifted before is over
+        charts.setdefault((one.chart.device_id, one.chart.metric), []).append(one)
     for (device_id, metric), some in charts.items():
         number = sum(one.state == "alarm" for one in some)
         if number:
@@ -198,10 +201,15 @@ def collect(
 
 
 def _stale(connection: Connection) -> list[date]:
-    """Return the days whose roll-ups were made since they were looked at, oldest first."""
+    """Return the days whose roll-ups were made since they were looked at, oldest first, and all later ones: a problem that is known late
+    may be over since.
+    """
     looked = {row.day: row.looked_at for row in connection.execute(sa.select(t.alert_day))}
-    made = connection.execute(sa.select(t.trend_day).order_by(t.trend_day.c.day))
-    return [row.day for row in made if row.day not in looked or row.made_at > looked[row.day]]
+    made = connection.execute(sa.select(t.trend_day).order_by(t.trend_day.c.day)).all()
+    newest = made[-1].day if made else date.max
+    changed = [row.day for row in made if row.day not in looked or row.made_at > looked[row.day]]
+    recent = [day for day in changed if (newest - day).days <= OLD_DAYS]
+    return [row.day for row in made if row.day in changed or (recent and row.day > recent[0])]
 
 
 def _tell(

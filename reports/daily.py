@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from qc.results import Evidence
 from reports import alerts, daily_pdf, due, export, figures, frames, phantom, problems, strips, trend_section, trends, words
+from reports.intake import Intake
+from reports.intake import of_day as intake_of_day
 from reports.page import environment, put
 from reports.problems import Item, Problem, Row, Titles, Unjudged
 
@@ -83,6 +85,7 @@ class Day:
     standing: list[Row]  # problems of the ledger: what goes on, and what was over on the day
     expected: list[due.Expected]  # phantom tests
     site: str = ""
+    intake: Intake = field(default_factory=Intake)
     phantoms: list[phantom.Written] = field(default_factory=list)
 
     @property
@@ -237,6 +240,7 @@ def gather(store: Store, day: date, site: str = "", rules: Sequence[due.Rule] = 
         standing=alerts.problems(store, day),
         expected=due.of_day(store, rules, day, holidays),
         site=site,
+        intake=intake_of_day(store, day),
     )
 
 

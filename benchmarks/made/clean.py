@@ -36,15 +36,13 @@ def _structural() -> list[Dataset]:
 
 
 def real_head(seed: int) -> list[Dataset]:
-    """Every third slice of a part of the MPRAGE of `structural_384`, as an original transverse series of a head."""
-    whole = _structural()
-    start = seed * (len(whole) - 48) // COUNT
-    part = [copy.deepcopy(one) for one in whole[start : start + 48 : 3]]
+    """Every twelfth slice of the MPRAGE of `structural_384`, from another one on for each seed, as an original transverse series of a head."""
+    part = [copy.deepcopy(one) for one in _structural()[seed::12]]
     for number, one in enumerate(part, start=1):
-        one.ImageType, one.BodyPartExamined, one.InPlanePhaseEncodingDirection = ["ORIGINAL", "PRIMARY", "M"], "HEAD", "ROW"
+        one.ImageType, one.BodyPartExamined, one.InPlanePhaseEncodingDirection = ["ORIGINAL", "PRIMARY", "M"], "HEAD", "COL"
         one.SeriesInstanceUID, one.InstanceNumber = f"2.25.77.{seed + 1}", number
         one.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        one.ImagePositionPatient = [0, 0, 3.0 * number]
+        one.ImagePositionPatient = [0, 0, 8.4 * number]
     return part
 
 
@@ -87,7 +85,7 @@ def us_linear(seed: int) -> list[Dataset]:
 
 
 BASES: dict[str, Callable[[int], list[Dataset]]] = {
-    "mr_brain": lambda seed: _series_of(make("mr_brain", 100 + seed, slices=16, matrix=128, step_mm=5.0).datasets, 0),
+    "mr_brain": lambda seed: _series_of(make("mr_brain", 100 + seed, slices=16, matrix=256, step_mm=5.0).datasets, 0),
     "ct_head": _made("ct_head", slices=16, matrix=256, noise_hu=8.0),
     "ct_chest": _made("ct_chest", slices=16, matrix=256),
     "mr_4d": _made("mr_4d", slices=6, times=12, matrix=64),

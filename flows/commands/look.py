@@ -312,5 +312,12 @@ def settings(context: typer.Context, as_json: Json = False) -> None:
     from flows import settings as module
 
     with errors_in_words():
-        rows = module.rows(module.load(context.obj))
-    typer.echo(json.dumps(rows, indent=2, ensure_ascii=False) if as_json else module.as_toml(rows), nl=as_json)
+        chosen = module.load(context.obj)
+    rows = module.rows(chosen)
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    from flows import source_settings
+
+    named = source_settings.as_toml(chosen.sources)
+    typer.echo(module.as_toml(rows) + (named or "\n" + source_settings.explained()), nl=False)

@@ -116,7 +116,8 @@ def learn(
                 raise ConfigurationError(f"{str(output)!r} cannot be written: {error.strerror or error}") from error
         else:
             typer.echo(text, nl=False)
-    told = f"{len(found.protocols)} protocols learned from {len(rows)} series or echoes, {len(found.undecided)} not (reasons at the end)"
+    number = len(found.protocols)
+    told = f"{number} protocol{'' if number == 1 else 's'} learned from {len(rows)} series or echoes, {len(found.undecided)} not (reasons at the end)"
     typer.echo(f"pacsqc: {told}", err=True)
 
 

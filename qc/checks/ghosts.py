@@ -46,7 +46,7 @@ class GhostParameters:
         Images that must have been measured.
     """
 
-    most_percent: float = 6.0
+    most_percent: float = 5.0
     most_percent_epi: float = 15.0
     most_images: int = 24
     smallest: int = 48

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qc.check import Applies, Example, FrameCheckBase, check
+from qc.checks._sampling import Sample
 from qc.checks._worst import Worst, share
+from qc.checks.mr_head import is_magnitude
 from qc.measure.stripes import SHORTEST_IMAGE, Line, Stripes, fine_noise, line, stripes_both_ways
 from qc.pixels import FramePixels, rescale
 from qc.results import Metric, Result, Shape, Status
@@ -33,13 +35,16 @@ class StripeParameters:
         The same where one strip of eight does not show it.
     of_noise
         Waves weaker than this share of the fine noise are not told.
+    most_images_ct
+        CT images looked at, evenly spread over the series; of other modalities every one.
     line_ratio
         A row or column that differs from its neighbours by so many robust SD in every strip is a line.
     """
 
-    ratio: float = 6.0
+    ratio: float = 7.0
     ratio_most_strips: float = 25.0
     of_noise: float = 0.5
+    most_images_ct: int = 200
     line_ratio: float = 5.0
 
 
@@ -76,14 +81,17 @@ class StripeCheck(FrameCheckBase):
 
     def __init__(self, series: Series, params: StripeParameters) -> None:
         super().__init__(series, params)
+        self.sample = Sample(series, params.most_images_ct if series.modality == "CT" else max(1, len(series.frames)))
         self.waves, self.lines = Worst(), Worst()
         self.highest: float | None = None
 
     def frame(self, frame: FramePixels) -> None:
         """See one frame."""
         stored = frame.stored
-        if stored.ndim != 2 or min(stored.shape) < SHORTEST_IMAGE:
+        if not self.sample.take() or stored.ndim != 2 or min(stored.shape) < SHORTEST_IMAGE:
             return
+        if self.series.modality == "MR" and not is_magnitude(frame.frame):
+            return  # phases wrap round in lines
         for axis, wave in enumerate(stripes_both_ways(stored)):
             if wave is not None:
                 self._wave(frame, axis, wave)

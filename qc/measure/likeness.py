@@ -21,10 +21,8 @@ def thumbnail(image: NDArray[Any]) -> NDArray[np.float16]:
     """
     rows = np.linspace(0, image.shape[0] - 2, SIDE).astype(int)
     columns = np.linspace(0, image.shape[1] - 2, SIDE).astype(int)
-    total = np.zeros((SIDE, SIDE), np.float32)
-    for down in (0, 1):
-        for across in (0, 1):
-            total += image[np.ix_(rows + down, columns + across)]
+    strip = image.take(rows, 0).astype(np.float32) + image.take(rows + 1, 0)  # whole rows first: twice as fast as np.ix_
+    total = strip.take(columns, 1) + strip.take(columns + 1, 1)
     spread = float(total.std())
     return ((total - total.mean()) / spread).astype(np.float16) if spread > 0 else np.zeros((SIDE, SIDE), np.float16)
 
@@ -39,8 +37,8 @@ def texture(image: NDArray[Any]) -> NDArray[np.float16] | None:
     height, width = image.shape
     rows = np.linspace(height // 4, height - height // 4 - 1, 16).astype(int)
     columns = np.linspace(width // 4, width - width // 4 - 2, 16).astype(int)
-    steps = image[np.ix_(rows, columns + 1)].astype(np.float32) - image[np.ix_(rows, columns)]
-    flat = steps.ravel()
+    strip = image.take(rows, 0).astype(np.float32)
+    flat = (strip.take(columns + 1, 1) - strip.take(columns, 1)).ravel()
     if np.count_nonzero(flat) < TEXTURE // 4:
         return None
     usual = float(np.median(np.abs(flat[flat != 0])))

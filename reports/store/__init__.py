@@ -31,6 +31,8 @@ from reports.store.by_hand import ByHand
 from reports.store.clean import Cleaner, Places
 from reports.store.connect import engine_for, migrate, now, transaction, writer
 from reports.store.devices import Devices, equipment
+from reports.store.intake import Ended, Standing
+from reports.store.intake_methods import Intake
 from reports.store.ledger import Observed, Seen, Work
 from reports.store.local import parse_date, zone_of
 from reports.store.lookup import Device
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from qc.runner import Report
     from reports.charts.judge import Rules
 
-__all__ = ["ByHand", "Device", "Entry", "Observed", "Seen", "Store", "Work", "open_store"]
+__all__ = ["ByHand", "Device", "Ended", "Entry", "Observed", "Seen", "Standing", "Store", "Work", "open_store"]
 
 T = TypeVar("T")
 
@@ -67,7 +69,7 @@ def open_store(url: str, timezone: str | None = None) -> Store:
     return Store(engine, zone)
 
 
-class Store:
+class Store(Intake):
     """The database behind plain methods. Open one a process; threads may share it."""
 
     def __init__(self, engine: Engine, zone: tzinfo | None = None) -> None:
@@ -90,6 +92,13 @@ class Store:
     def reading(self) -> Iterator[Connection]:
         """Give a connection for reading: one consistent view."""
         with transaction(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection that sees the database as it is now, however long it reads and whatever others write."""
+        engine = self.engine if self.engine.dialect.name == "sqlite" else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with transaction(engine) as connection:
             yield connection
 
     @contextmanager
@@ -146,13 +155,15 @@ class Store:
             known = ledger.source_id(connection, source)
             connection.execute(sa.update(t.source).where(t.source.c.id == known).values(watermark=cursor))
 
-    def settle(self, quiet_s: float, *, parameters: str = "", checks: str = "", priority: int = 0) -> int:
+    def settle(self, quiet_s: float, *, parameters: str = "", checks: str = "", priority: int = 0, source: str | None = None) -> int:
         """Make work for studies with nothing new for `quiet_s` seconds whose files changed since they were last checked.
 
         Parameters
         ----------
         parameters, checks
             Hashes of the parameters and of the checks that will run; part of the identity of the work.
+        source
+            Only studies of which this source has something.
 
         Returns
         -------
@@ -160,7 +171,7 @@ class Store:
             Number of studies that got new work.
         """
         with self.writing() as connection:
-            return ledger.settle(connection, quiet_s, parameters, checks, priority)
+            return ledger.settle(connection, quiet_s, parameters, checks, priority, source)
 
     # -- work ---------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,8 @@ def words(series: Series) -> str:
 
 def _number(pattern: str, series: Series, keyword: str, figures: int) -> str:
     value = series.first(keyword)
-    return pattern.format(f"{value:.{figures}g}") if isinstance(value, (int, float)) and value > 0 else ""
+    # through a number again, lest 2000 be written 2e+03
+    return pattern.format(f"{float(f'{value:.{figures}g}'):g}") if isinstance(value, (int, float)) and value > 0 else ""
 
 
 def _text(value: Any) -> str:

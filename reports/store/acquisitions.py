@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from qc.protocol import Key, Row, rows_of
 from qc.protocol_audit import CODES, Arrival, clock, software_changes
-from qc.results import Finding
+from qc.results import Finding, Status, Subject
 from qc.study import Series
 from reports.store import schema as t
 from reports.store.clean import Cleaner
@@ -131,8 +131,11 @@ def _software(connection: Connection, study_uid: str, scanner: str, ours: list[R
         return found.details["before"], found.details["after"]
 
     known = Counter(map(pair, software_changes(beside)))
-    own = _told("protocol.software_changed").where(t.study.c.study_uid == study_uid, t.study.c.id == _before(study_uid))
-    known.subtract((one["before"], one["after"]) for one in connection.execute(own).scalars() if one["scanner"] == scanner)
+    wanted = sa.select(t.finding.c.message, t.finding.c.details).where(t.finding.c.code == "protocol.software_changed")
+    for message, details in connection.execute(wanted.where(t.finding.c.study_id == _before(study_uid))):
+        if details["scanner"] == scanner:  # what this study told when it was checked before is its to tell, whoever came between since
+            yield Finding("protocol.software_changed", Status.INFO, message, Subject("device", study_uid), details)
+            known[details["before"], details["after"]] += 1
     for found in software_changes([*beside, *ours]):
         if known[pair(found)] > 0:
             known[pair(found)] -= 1
@@ -145,7 +148,7 @@ def _told(code: str) -> Any:
 
 
 def _before(study_uid: str) -> Any:
-    """The revision of a study that was checked last: what it told is told again."""
+    """The revision of a study that told something last."""
     return sa.select(sa.func.max(t.finding.c.study_id)).join(t.study).where(t.study.c.study_uid == study_uid).scalar_subquery()
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta, tzinfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from reports.store import intake
 from reports.store import schema as t
 from reports.store.lookup import CURRENT
 
@@ -84,3 +85,4 @@ def note_written(connection: Connection, day: date, name: str, at: datetime) -> 
     if is_newest(connection, day):
         connection.execute(sa.update(t.skipped).where(_LOOSE, t.skipped.c.first_at <= at).values(report_day=day))
     connection.execute(sa.insert(t.report_written).values(day=day, written_at=at, name=name))
+    intake.reported(connection, day, at)

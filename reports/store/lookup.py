@@ -71,6 +71,16 @@ def day_uids(connection: Connection, day: date) -> list[str]:
     return list(connection.execute(ours.order_by(t.study.c.local_time, t.study.c.study_uid)).scalars())
 
 
+def selected(connection: Connection, first: date, last: date, code: str = "", modality: str = "") -> list[str]:
+    """Return the studies of some days, of them only those with a finding of a code, or a series of a modality."""
+    ours = sa.select(t.study.c.study_uid).where(CURRENT, t.study.c.day.between(first, last))
+    if code:
+        ours = ours.where(t.study.c.id.in_(sa.select(t.finding.c.study_id).where(t.finding.c.code == code)))
+    if modality:
+        ours = ours.where(t.study.c.id.in_(sa.select(t.series.c.study_id).where(t.series.c.modality == modality)))
+    return list(connection.execute(ours.order_by(t.study.c.day, t.study.c.id)).scalars())
+
+
 _MADE_BY = t.device.alias("made_by")
 
 

@@ -17,7 +17,7 @@ from qc.history import PatientRecord, record
 from qc.identity import patient_hash
 from qc.results import CurveEvidence, Evidence, Finding, ImageEvidence, Shape, Status, Subject, worst
 from qc.study import Study
-from reports.store import acquisition, acquisitions, announced, learned, patients
+from reports.store import acquisition, acquisitions, announced, intake, learned, patients
 from reports.store import schema as t
 from reports.store.clean import Cleaner, Places, file_name
 from reports.store.devices import Devices, Equipment, equipment
@@ -199,6 +199,7 @@ def _close(connection: Connection, work: Row, at: datetime, when: Moment, values
     revision = connection.execute(_CLOSE, {"b_id": work.study_id, **values, **dated, "done_at": at}).scalar_one()
     if revision > 1:
         connection.execute(_SUPERSEDE, {"b_id": work.study_id, "uid": work.study_uid, "superseded_at": at})
+    intake.checked(connection, work.study_uid, at)
 
 
 def _moment(connection: Connection, work: Row, get: Callable[[str], Any], site: tzinfo | None) -> Moment:

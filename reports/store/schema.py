@@ -1,6 +1,8 @@
 """The tables, in SQLAlchemy Core: one schema for SQLite and PostgreSQL.
 
     source ── instance ─┐                     what was seen, and where it is
+      ├── intake ── retrieval                 where each study of a source stands, and how it was asked for (`intake_tables`)
+      └── reach                               whether the source answers; and ``notice``: what people are to be told of the plant
               arrival ──┤                     is a study still coming in?
               study (one row a revision) ── work ── attempt     what is to be done, and who does it
                 ├── series ── device          what came in
@@ -58,6 +60,10 @@ from reports.store.charting import (
     verdict,
 )
 from reports.store.columns import Id, Json, Utc, id_column, metadata, of, subject
+from reports.store.intake_tables import intake as intake
+from reports.store.intake_tables import notice as notice
+from reports.store.intake_tables import reach as reach
+from reports.store.intake_tables import retrieval as retrieval
 
 HEAD = "0009"  # the newest migration; a test holds it against the folder
 
@@ -74,6 +80,8 @@ source = Table(
     Column("failed_at", Utc),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("error", Text),
+    Column("owner", String),  # who is looking at it now: one at a time
+    Column("lease_until", Utc),
 )
 
 instance = Table(
@@ -91,6 +99,7 @@ instance = Table(
     of("study", nullable=True, index=True),  # the newest revision that holds it
     Column("first_at", Utc, nullable=False),
     Column("changed_at", Utc, nullable=False),
+    Column("expired_at", Utc),  # its file was deleted by the rules of retention
     UniqueConstraint("source_id", "path"),
     Index(None, "study_uid"),
     Index(None, "series_uid"),

@@ -71,7 +71,7 @@ def test_the_reference_is_a_way_that_somebody_ran(archive):
     expected = {name: float(protocol.expected[name]) for name in USUAL}
     assert expected == {"RepetitionTime": 500.0, "EchoTime": 12.0, "FlipAngle": 90.0}
     assert (protocol.seen, protocol.of, protocol.images) == (2, 5, 3)
-    assert "1 protocols learned from 5 series" in done.stderr
+    assert "1 protocol learned from 5 series" in done.stderr
     assert "ZZYZX" not in done.stdout
 
 

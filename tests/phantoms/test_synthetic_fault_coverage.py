@@ -22,6 +22,8 @@ ELSEWHERE = {
     "file.no_transfer_syntax": "no file meta information",
     # said where something else is told as well
     "series.mixed_content": "a map or reference image in a series: tests/qc/test_integrity_stacks.py",
+    "stack.drift": "of repeated volumes over time, not of what is missing: tests of stack.stability",
+    "stack.motion": "the same",
     "pixels.undecodable": "tests/qc/test_decoder.py",
     "pixels.not_decodable_here": "tests/qc/test_decoder.py",
     "pixels.high_bits": "tests/qc/test_pixel_checks.py",

@@ -187,7 +187,8 @@ def test_an_older_day_that_is_looked_at_again_tells_nothing_twice(store: Store) 
     fail(store, 3, StudyDate=stamp(yesterday))  # arrives late, the same problem on the day it was told of
     assert alerts.catch_up(store) == 0
     fail(store, 4, "header.unlikely", StudyDate=stamp(yesterday))
-    assert alerts.catch_up(store) == 1, "nobody was told of this one"
+    assert alerts.catch_up(store) == 2, "nobody was told of this one, and today it is over already"
+    assert alerts.problems(store) == []
 
 
 def test_results_that_were_corrected_on_the_same_day_end_the_problem(store: Store) -> None:

@@ -10,8 +10,8 @@ from trends_made import FIRST, METRIC, day, device, history, scan
 
 from qc.errors import ConfigurationError
 from qc.results import Status
-from reports import trends
-from reports.store import Store
+from reports import alerts, trends
+from reports.store import Store, acquisition
 from reports.store import schema as t
 from reports.store.connect import now
 
@@ -38,6 +38,20 @@ def test_values_come_from_results_and_nobody_chooses_a_baseline_by_itself(store:
     assert trend.points["value"].tolist() == [91.5]
     assert (trend.state, trend.waiting, trend.signals) == ("no_baseline", 1, ())
     assert CRITERIA["set"]
+
+
+@pytest.mark.parametrize(
+    ("modality", "tags", "words"),
+    [
+        ("MR1", {"RepetitionTime": 2000.4, "EchoTime": 80.0, "SliceThickness": 5.0}, "TR 2000, TE 80, 5 mm"),
+        ("MR1", {"RepetitionTime": 499.7, "EchoTime": 19.96, "InversionTime": 150.0, "SliceThickness": 5.0}, "TR 500, TE 20, TI 150, 5 mm"),
+        ("CT2", {"KVP": 120.0, "ConvolutionKernel": ("Br40f", "3"), "SliceThickness": 0.625}, "120 kV, Br40f/3, 0.625 mm"),
+        ("CT2", {}, ""),
+    ],
+)
+def test_how_it_was_acquired_in_words(modality: str, tags: dict[str, object], words: str) -> None:
+    (series,) = study(uid(1), scanner=modality, **tags).series
+    assert acquisition.words(series) == words
 
 
 def test_a_measured_again_series_stands_once(store: Store) -> None:
@@ -235,3 +249,37 @@ def test_the_version_changes_with_results_and_decisions(store: Store) -> None:
     trends.take_back(store, "baseline", 1, "anna", "wrong days")
     seen.add(trends.version(store))
     assert len(seen) == 4
+
+
+def test_an_alarm_is_told_once_and_is_over_after_the_service(store: Store) -> None:
+    """One message for all regions of a metric, however many days it lasts, and one when a service made the charts begin anew."""
+    for region in ("slice5", "slice7"):
+        history(store, [*CALM, 92.1], region=region)
+    for trend in trends.read(store):
+        trends.set_baseline(store, trend.chart.id, FIRST, day(19), "anna", "acceptance")
+    assert alerts.catch_up(store) == 0
+    for place in range(21, 25):
+        for region in ("slice5", "slice7"):
+            history(store, [86.0], first=day(place), region=region)
+        told = alerts.catch_up(store)
+        assert told == (1 if place == 22 else 0), "with the second value, once"
+    (message,) = alerts.messages(store)
+    assert "▲ Warning: MR1: Percent integral uniformity: drifts away from its baseline (2 charts)" in message.text
+    trends.add_service_event(store, device(store), day(25), "repair", "head coil replaced", "berta", local_time="05:00:00")
+    history(store, [92.4], first=day(25), region="slice7")
+    assert alerts.catch_up(store) == 1
+    assert "Over:" in alerts.messages(store)[0].text
+    assert alerts.problems(store) == []
+
+
+def test_problems_from_anywhere(store: Store) -> None:
+    """What looks after the plant gives what it knows now; what is no more among it is over."""
+    kinds = ("silent_device", "disk_low")
+    row = {"kind": "silent_device", "subject": "device:2", "status": "warn", "message": "CT2 is silent: no study for 3 days"}
+    disk = {"kind": "disk_low", "subject": "disk:data", "status": "fail", "message": "the disk of the data folder has 512 MB left"}
+    tests = alerts.More(kinds=frozenset({"phantom_missing"}))
+    told = [alerts.catch_up(store, more=alerts.from_notices(some, kinds) | tests) for some in ([row], [row], [row, disk], [disk], [], [])]
+    assert told == [1, 0, 1, 1, 1, 0]
+    text = "".join(one.text for one in alerts.messages(store))
+    assert "CT2 is silent" in text
+    assert "512 MB left" in text
