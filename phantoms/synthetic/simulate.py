@@ -33,7 +33,7 @@ __all__ = ["score", "write_day"]
 
 SCHEMA = 1
 # How many faults of each topic make a day
-SHARES = {"slices": 4, "files": 3, "headers": 2, "pixels": 2, "identity": 1}
+SHARES = {"slices": 4, "files": 3, "headers": 2, "pixels": 1, "artefacts": 1, "identity": 1}
 NOT_OF_A_STUDY = ("empty_file",)  # nothing in the file says to which study it belongs
 PHANTOM_FAULTS = ("shading_of_phantom",)  # the only ones that phantom tests get
 HARMLESS = ("byte_identical_copy", "not_dicom")
