@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from typer.main import get_command
 
-from flows import explain
+from flows import explain, source_settings
 from flows import settings as settings_module
 from flows.cli import app
 from qc.check import CheckSpec, load_checks
@@ -80,7 +80,9 @@ def settings_page() -> str:
     """Return docs/settings.md."""
     rows = settings_module.rows(settings_module.Settings())
     lines = ["# Settings", "", "One file, `pacsqc.toml`; everything has a default. Made from the code by `python docs/build.py`.", ""]
-    lines += ["```toml", settings_module.as_toml(rows).rstrip(), "```"]
+    lines += ["```toml", settings_module.as_toml(rows).rstrip(), "```", "", "## Sources", ""]
+    lines += ["As many as you like, of any kinds, looked at one beside the other. Each `[[sources]]` is one; here is every key.", ""]
+    lines += ["```toml", source_settings.explained().rstrip(), "```"]
     return "\n".join(lines) + "\n"
 
 

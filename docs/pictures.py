@@ -50,6 +50,8 @@ main { padding: 8px 24px }
 def make(folder: Path) -> None:
     """Make all pictures."""
     browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    import desk_pictures  # beside this file
+
     if browser is None:
         raise SystemExit("the pictures of the report need Chromium, which is not here; install it, or leave --screenshots away")
     folder.mkdir(exist_ok=True)
@@ -63,6 +65,7 @@ def make(folder: Path) -> None:
         part = work / "part.html"
         part.write_text(page.replace("</head>", f"<style>{FIRST_PICTURE}</style></head>"), encoding="utf-8")
         _shoot(browser, part, folder / "report-finding.png", height=1000, trim=True)
+        desk_pictures.make(browser, work / "results" / "results.sqlite", DATE, folder)
         _terminal(work, folder / "check.svg", "check", _study(work, "slices.missing"))
         _terminal(work, folder / "phantom.svg", "phantom", _study(work, recipe="acr_mri_large"))
         _terminal(work, folder / "devices.svg", "device", "list", "--data", "results", columns=130)

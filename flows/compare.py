@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows import inventory
-from flows.dimse import Pacs, Peer
-from flows.web import Web, WebPeer
+from flows.inventory import Archive
 from qc import dicom
 
 Key = tuple[str, str, str]  # study, series, instance
@@ -112,26 +111,25 @@ def folder_contents(folder: Path, *, digests: bool = False, name: str = "") -> C
     return contents
 
 
-def pacs_contents(peer: Peer | WebPeer, start: datetime, end: datetime) -> Contents:
-    """Ask a PACS what it has of a time.
+def pacs_contents(pacs: Archive, start: datetime, end: datetime) -> Contents:
+    """Ask a PACS what it has of a time. The conversation is open.
 
     Raises
     ------
     Transient
         If the PACS cannot be reached.
     """
-    contents = Contents(peer.name)
-    with Web(peer) if isinstance(peer, WebPeer) else Pacs(peer) as pacs:
-        listed = inventory.studies(pacs, start, end)
-        contents.unsure += listed.unsure
-        for study in listed.found.values():
-            expected = inventory.expected(pacs, study.uid, study.instances)
-            if expected.images is not None:
-                contents.instances.update(((study.uid, one.series_uid, one.uid), "") for one in expected.images)
-            else:
-                contents.unlisted.update(((study.uid, one.uid), one.instances) for one in expected.series)
-                if not expected.series:
-                    contents.unlisted[study.uid, ""] = study.instances
+    contents = Contents(pacs.peer.name)
+    listed = inventory.studies(pacs, start, end)
+    contents.unsure += listed.unsure
+    for study in listed.found.values():
+        expected = inventory.expected(pacs, study.uid, study.instances)
+        if expected.images is not None:
+            contents.instances.update(((study.uid, one.series_uid, one.uid), "") for one in expected.images)
+        else:
+            contents.unlisted.update(((study.uid, one.uid), one.instances) for one in expected.series)
+            if not expected.series:
+                contents.unlisted[study.uid, ""] = study.instances
     return contents
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from pydicom.dataset import Dataset
@@ -26,7 +27,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     Verification,
 )
 
-from flows.network import Tls, entity
+from flows.network import Tls, entity, hasten
+from flows.pipeline import Pipeline
 from flows.spool import DiskFull, Kept, Spool, file_head
 from qc.errors import ConfigurationError, Transient
 
@@ -38,6 +40,17 @@ UNKNOWN_DESTINATION = 0xA801
 CONTEXTS = 126  # of 128: one is the retrieve itself
 CLASSES = [context.abstract_syntax for context in AllStoragePresentationContexts]
 SYNTAXES = ALL_TRANSFER_SYNTAXES
+# What is asked for where only headers are wanted.
+HEADERS = (
+    "SOPInstanceUID", "SOPClassUID", "InstanceNumber", "ImageType", "StudyDate", "StudyTime", "SeriesDate", "SeriesTime", "AcquisitionDate",
+    "AcquisitionTime", "ContentDate", "ContentTime", "Modality", "Manufacturer", "ManufacturerModelName", "StationName",
+    "DeviceSerialNumber", "SoftwareVersions", "InstitutionName", "StudyDescription", "SeriesDescription", "ProtocolName", "SeriesNumber",
+    "AcquisitionNumber", "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientPosition", "BodyPartExamined",
+    "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "SliceLocation", "SliceThickness", "SpacingBetweenSlices",
+    "PixelSpacing", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel",
+    "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept", "NumberOfFrames", "KVP", "XRayTubeCurrent", "Exposure",
+    "ConvolutionKernel", "RepetitionTime", "EchoTime", "FlipAngle", "MagneticFieldStrength", "ImagesInAcquisition",
+)  # fmt: skip
 
 
 class DestinationUnknown(ConfigurationError):
@@ -192,7 +205,7 @@ class Pacs:
 
     def get(self, keys: dict[str, Any], spool: Spool, classes: Sequence[str] = ()) -> tuple[Moved, list[Kept]]:
         """C-GET into a spool; return how it ended by the word of the PACS, and what came. `classes`: the storage classes to expect."""
-        came: list[Kept] = []
+        pipeline = Pipeline()
         model = GET[self.peer.quirks.model]
         storage = storage_contexts(classes)
         roles = [build_role(uid, scp_role=True) for uid in dict.fromkeys(str(one.abstract_syntax) for one in storage)]
@@ -201,14 +214,35 @@ class Pacs:
             request = event.request
             head = file_head(str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID), str(event.context.transfer_syntax))
             try:
-                with request.DataSet.getbuffer() as body:
-                    came.append(spool.keep(str(request.AffectedSOPInstanceUID), (head, body)))
+                pipeline.submit(partial(spool.keep, str(request.AffectedSOPInstanceUID), (head, request.DataSet.getbuffer())))
             except (DiskFull, OSError):
                 return 0xA700
             return 0x0000
 
         with self._talk([build_context(model), *storage], roles, [(evt.EVT_C_STORE, store)]) as association:
-            return self._end(association.send_c_get(_identifier(keys), model)), came
+            try:
+                with pipeline:
+                    ended = self._end(association.send_c_get(_identifier(keys), model))
+            except (DiskFull, OSError):
+                ended = Moved(0xA700, len(pipeline.came))
+            return ended, pipeline.came
+
+    def headers(self, study_uid: str, series_uid: str) -> list[Dataset]:
+        """C-FIND at the level of images with every attribute that header checks use; a PACS gives those it keeps in its database.
+
+        Raises
+        ------
+        Transient
+            If no final answer came, or the PACS refuses.
+        """
+        keys = {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid, **dict.fromkeys(HEADERS, "")}
+        answers, status = self.find("IMAGE", keys)
+        if status != 0:
+            raise Transient(f"{self.peer.name} refuses the headers of a series ({_hex(status)})")
+        for one in answers:
+            one.StudyInstanceUID, one.SeriesInstanceUID = study_uid, series_uid
+            one.pop("QueryRetrieveLevel", None)
+        return answers
 
     def move(self, keys: dict[str, Any]) -> Moved:
         """C-MOVE to the destination of the peer; return how it ended by the word of the PACS.
@@ -267,6 +301,7 @@ class Pacs:
         if one.is_established:
             wanted = contexts[0].abstract_syntax
             if any(context.abstract_syntax == wanted for context in one.accepted_contexts):
+                hasten(one, waiting=True)
                 return one
             one.release()
             raise ConfigurationError(f"{peer.name} offers no {wanted.name} to {peer.own_title!r}")

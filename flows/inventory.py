@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-
-from pydicom.dataset import Dataset
+from typing import Any
 
 from flows.dimse import Pacs
+from flows.listed import Series as Series
+from flows.listed import Study as Study
+from flows.rest import Rest
 from flows.web import Web
 from qc.errors import Transient
+from qc.expected import Announced
 
-Archive = Pacs | Web  # they answer the same calls
+Archive = Pacs | Web | Rest  # they answer the same calls
 
 # Lengths of lists at which PACS are known to cut. A list of such a length is asked for again in halves.
 SUSPECT = {50, 100, 128, 200, 250, 256, 300, 400, 500, 512, 1000, 1024, 2000, 2048, 5000, 10000}
@@ -20,31 +23,8 @@ SUCCESS = 0x0000
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 STUDY_KEYS = ("StudyInstanceUID", "StudyDate", "StudyTime", "ModalitiesInStudy", "StudyDescription")
+STATION = "StationName"  # not promised by any PACS at this level; some give it
 STUDY_COUNTS = ("NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
-
-
-@dataclass(frozen=True)
-class Study:
-    """A study as a PACS lists it. Counts are None where the PACS does not know them (absent, empty, or 0)."""
-
-    uid: str
-    date: str
-    time: str
-    modalities: tuple[str, ...]
-    description: str
-    series: int | None
-    instances: int | None
-
-
-@dataclass(frozen=True)
-class Series:
-    """A series as a PACS lists it."""
-
-    uid: str
-    modality: str
-    number: str
-    description: str
-    instances: int | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +52,7 @@ class Expected:
     Attributes
     ----------
     images
-        Every instance; None where the PACS lists none.
+        Every instance that is wanted; None where the PACS lists none.
     total
         Number of instances; None is unknown, which is not 0.
     source
@@ -83,6 +63,9 @@ class Expected:
     total: int | None
     source: str
     series: tuple[Series, ...] = ()
+
+
+Choice = Callable[[tuple[Series, ...]], tuple[Series, ...]]
 
 
 def count(value: object) -> int | None:
@@ -120,7 +103,7 @@ def studies(pacs: Archive, start: datetime, end: datetime) -> Studies:
 
 def series(pacs: Archive, study_uid: str) -> tuple[Series, ...] | None:
     """List the series of a study, each once; None where the PACS does not answer."""
-    keys = ("SeriesInstanceUID", "Modality", "SeriesNumber", "SeriesDescription", "NumberOfSeriesRelatedInstances")
+    keys = ("SeriesInstanceUID", "Modality", "SeriesNumber", "SeriesDescription", "NumberOfSeriesRelatedInstances", STATION)
     answers, status = pacs.find("SERIES", {"StudyInstanceUID": study_uid, **dict.fromkeys(keys, "")})
     if status != SUCCESS:
         return None
@@ -129,7 +112,7 @@ def series(pacs: Archive, study_uid: str) -> tuple[Series, ...] | None:
         uid = _text(one, "SeriesInstanceUID")
         if uid:
             texts = (_text(one, name) for name in ("Modality", "SeriesNumber", "SeriesDescription"))
-            found[uid] = Series(uid, *texts, count(one.get("NumberOfSeriesRelatedInstances")))
+            found[uid] = Series(uid, *texts, count(one.get("NumberOfSeriesRelatedInstances")), _text(one, STATION))
     return tuple(found.values())
 
 
@@ -143,12 +126,18 @@ def images(pacs: Archive, study_uid: str, series_uid: str) -> tuple[Image, ...] 
     return tuple({one.uid: one for one in found}.values())
 
 
-def expected(pacs: Archive, study_uid: str, of_study: int | None = None) -> Expected:
+def expected(pacs: Archive, study_uid: str, of_study: int | None = None, only: Choice | None = None) -> Expected:
     """Find out how much a study is: from its images, else from the counts of its series, else from `of_study`, else unknown.
 
     A list of images that is shorter than the count of its series, or exactly as long as the cap, is not taken for whole.
+    `only`: given the series, returns those that count.
     """
-    listed = series(pacs, study_uid) or ()
+    every_series = series(pacs, study_uid) or ()
+    listed = only(every_series) if only and every_series else every_series
+    if len(listed) < len(every_series):
+        of_study = None  # it counts what is left out, too
+        if not listed:
+            return Expected((), 0, "series", every_series)
     counts = [one.instances for one in listed]
     known = [one for one in counts if one is not None]
     by_series = sum(known) if listed and len(known) == len(counts) else None
@@ -161,10 +150,29 @@ def expected(pacs: Archive, study_uid: str, of_study: int | None = None) -> Expe
             break
         every.extend(got)
     if every is not None:
-        return Expected(tuple(every), len(every), "images", listed)
+        return Expected(tuple(every), len(every), "images", every_series)
     if by_series is not None:
-        return Expected(None, by_series, "series", listed)
-    return Expected(None, of_study, "study" if of_study is not None else "", listed)
+        return Expected(None, by_series, "series", every_series)
+    return Expected(None, of_study, "study" if of_study is not None else "", every_series)
+
+
+def announced(study: Study, told: Expected, only: Collection[str] | None = None) -> Announced:
+    """Return what a PACS said of a study, to be compared with what is here. A number it did not give stays unknown, never 0.
+
+    `only`: the series that were to come; of a study that was taken in part nothing is said but of these.
+    """
+    listed_series = [one for one in told.series if only is None or one.uid in only]
+    series: dict[str, list[str] | int | None] = {one.uid: one.instances for one in listed_series}
+    if told.images is not None:
+        series = {one.uid: [] for one in listed_series}
+        for image in told.images:
+            listed = series.setdefault(image.series_uid, [])
+            if isinstance(listed, list):
+                listed.append(image.uid)
+    if only is not None:
+        return Announced(series)
+    total = told.total if told.total is not None else study.instances
+    return Announced(series, bool(told.series), total, study.series)
 
 
 def _slice(pacs: Archive, start: datetime, end: datetime, result: Studies) -> None:
@@ -172,7 +180,7 @@ def _slice(pacs: Archive, start: datetime, end: datetime, result: Studies) -> No
     quirks = pacs.peer.quirks
     answers, status = pacs.find("STUDY", _window(start, end))
     result.queries += 1
-    found = [one for one in map(_study, answers) if one is not None]
+    found = [one for one in map(study_of, answers) if one is not None]
     result.found.update((one.uid, one) for one in found)
     refused = status != SUCCESS
     cut = quirks.cap is not None and len(answers) >= quirks.cap
@@ -202,7 +210,7 @@ def _middle(start: datetime, end: datetime, time_ranges: bool) -> datetime | Non
 
 def _window(start: datetime, end: datetime) -> dict[str, str]:
     """Return the keys of a query from `start` to before `end`: whole days, or a part of one day."""
-    keys = dict.fromkeys((*STUDY_KEYS, *STUDY_COUNTS), "")
+    keys = dict.fromkeys((*STUDY_KEYS, *STUDY_COUNTS, STATION), "")
     last = end - timedelta(seconds=1)
     one_day = start.date() == last.date()
     keys["StudyDate"] = f"{start:%Y%m%d}" if one_day else f"{start:%Y%m%d}-{last:%Y%m%d}"
@@ -211,17 +219,18 @@ def _window(start: datetime, end: datetime) -> dict[str, str]:
     return keys
 
 
-def _study(answer: Dataset) -> Study | None:
+def study_of(answer: Any) -> Study | None:
     uid = _text(answer, "StudyInstanceUID")
     if not uid:
         return None
     modalities = answer.get("ModalitiesInStudy") or ()
     listed = (modalities,) if isinstance(modalities, str) else tuple(str(one) for one in modalities)
     counts = (count(answer.get(name)) for name in STUDY_COUNTS)
-    return Study(uid, _text(answer, "StudyDate"), _text(answer, "StudyTime"), listed, _text(answer, "StudyDescription"), *counts)
+    texts = (_text(answer, name) for name in ("StudyDate", "StudyTime"))
+    return Study(uid, *texts, listed, _text(answer, "StudyDescription"), *counts, _text(answer, STATION))
 
 
-def _text(answer: Dataset, keyword: str) -> str:
+def _text(answer: Any, keyword: str) -> str:
     value = answer.get(keyword)
     return "" if value is None else str(value).strip("\0 ")
 

@@ -1,4 +1,4 @@
-"""Which limits a study is judged by: those of its device, where somebody chose some, else those of the site."""
+"""How a study is measured and judged: by the limits of its device, where somebody chose some, and with what was set by hand for it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from flows import by_hand
 from qc import criteria, dicom
 from qc.errors import ConfigurationError
 from qc.runner import Options, Runner
-from reports.store import Store
+from reports.store import ByHand, Store
 
 
 class Runners:
-    """One runner for each list of criteria sets that the studies of a batch ask for. Use as a context manager.
+    """One runner for each list of criteria sets, and each device with settings by hand, of a batch. Use as a context manager.
 
     Raises
     ------
@@ -25,9 +26,15 @@ class Runners:
     def __init__(self, store: Store, options: Options) -> None:
         self._store = store
         self._options = options
-        self._made: dict[tuple[str, ...], Runner] = {}
+        self._made: dict[tuple[tuple[str, ...], int | None], Runner] = {}
         self._open = ExitStack()
-        self._special = check_devices(store)
+        really = {device.id: device.merged_into or device.id for device in store.devices()}
+        by_device: dict[int, list[ByHand]] = {}
+        for one in store.by_hand():
+            if one.device_id is not None:
+                by_device.setdefault(really[one.device_id], []).append(one)
+        self._by_hand = {device: found for device, kept in by_device.items() if (found := by_hand.used_again(kept))}
+        self._special = check_devices(store) or bool(self._by_hand)
         self.of(())
 
     def __enter__(self) -> Runners:
@@ -36,24 +43,28 @@ class Runners:
     def __exit__(self, *exc: object) -> None:
         self._open.close()
 
-    def of(self, names: tuple[str, ...]) -> Runner:
-        """Return the runner that judges by these sets; by those of the site where there are none."""
-        names = names or self._options.criteria
-        if names not in self._made:
-            self._made[names] = self._open.enter_context(Runner(dataclasses.replace(self._options, criteria=names)))
-        return self._made[names]
+    def of(self, names: tuple[str, ...], device: int | None = None) -> Runner:
+        """Return the runner that judges by these sets, by those of the site where there are none, and measures as set for the device."""
+        key = (names or self._options.criteria, device if device in self._by_hand else None)
+        if key not in self._made:
+            options = dataclasses.replace(self._options, criteria=key[0])
+            if key[1] is not None:
+                options = dataclasses.replace(options, parameters=by_hand.merged(options.parameters, self._by_hand[key[1]]))
+            self._made[key] = self._open.enter_context(Runner(options))
+        return self._made[key]
 
     def for_study(self, paths: Sequence[Path]) -> Runner:
         """Return the runner for a study: its first image tells the device."""
-        return self.of(self._chosen(paths) if self._special else ())
+        return self.of(*self._chosen(paths)) if self._special else self.of(())
 
-    def _chosen(self, paths: Sequence[Path]) -> tuple[str, ...]:
+    def _chosen(self, paths: Sequence[Path]) -> tuple[tuple[str, ...], int | None]:
         with dicom.Intake(self._options.limits) as intake:
             for path in paths:
                 instance = intake.read(dicom.Source(path, path.name))
                 if instance is not None and instance.get("Rows"):
-                    return tuple(self._store.device_key(instance.tags)[1])
-        return ()
+                    device, names = self._store.device_key(instance.tags)
+                    return tuple(names), device
+        return (), None
 
 
 def check_devices(store: Store) -> bool:

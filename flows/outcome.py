@@ -48,12 +48,14 @@ def check_inbox(settings: Settings) -> None:
         If a named inbox is missing, or is no folder.
     """
     folder = settings.inbox_folder
+    if settings.sources and settings.inbox.folder is None:
+        return  # the images come from elsewhere
     if not folder.exists() and settings.inbox.folder is None:
         folder.mkdir(parents=True)
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "is not there"
         raise ConfigurationError(f"the inbox {str(folder)!r} {what}; name the folder that images arrive in by --inbox or inbox.folder")
-    if not any(folder.iterdir()):
+    if not any(folder.iterdir()) and not settings.received_folder.is_dir():
         log.warning("the inbox %s is empty; put DICOM files or folders into it and run again", folder)
 
 
@@ -69,6 +71,16 @@ def in_words(tally: Tally, settings: Settings) -> str:
         lines = ["Nothing new."]
     if tally.arriving:
         lines.append(f"Still arriving: {_count(tally.arriving, 'file')}; the next run takes them.")
+    if tally.not_taken:
+        lines.append(
+            f"Left out by the settings: {_count(tally.not_taken, 'study', 'studies')} (`pacsqc intake --state not_taken` says why)."
+        )
+    if tally.incomplete:
+        lines.append(
+            f"Incomplete: {_count(tally.incomplete, 'study', 'studies')} (`pacsqc intake --state incomplete` names what is missing)."
+        )
+    if tally.unreachable:
+        lines.append(f"Not reached: {_count(tally.unreachable, 'source')}; asked again in the next run (`pacsqc ping` tries now).")
     if tally.given_back:
         lines.append(f"Could not be checked now: {_count(tally.given_back, 'study', 'studies')}; they are tried again in the next run.")
     if tally.lost:
@@ -93,6 +105,20 @@ def _count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def parse_day(text: str | None) -> date | None:
+    """Read a day that a person wrote; None stays None.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no date.
+    """
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{text!r} is no date; write it as YYYY-MM-DD, e.g. 2026-11-25") from error
+
+
 def write_report(settings: Settings, text: str | None) -> Path:
     """Write the report of a day (text as YYYY-MM-DD; None: the newest) and return where it is.
 
@@ -101,17 +127,28 @@ def write_report(settings: Settings, text: str | None) -> Path:
     ConfigurationError
         If that is no date, or nothing is known of any day.
     """
-    if text is not None:
-        try:
-            wanted = date.fromisoformat(text)
-        except ValueError as error:
-            raise ConfigurationError(f"{text!r} is no date; write it as YYYY-MM-DD, e.g. 2026-11-25") from error
+    wanted = parse_day(text)
     with daily.open_for(settings) as store:
         days = store.days()
         if not days:
             raise ConfigurationError(f"there are no results in {settings.data.folder}; `pacsqc run` makes them")
-        if text is None:
+        if wanted is None:
             wanted = days[-1]
-        elif wanted not in days:
+        elif wanted not in days and wanted not in store.written_days():
             raise ConfigurationError(f"there are no studies of {wanted}; the days with studies are {days[0]} to {days[-1]}")
         return daily.write_report(store, settings, wanted)
+
+
+def write_period(settings: Settings, week: str | None, month: str | None, *, parquet: bool = False) -> Path:
+    """Write the report of a week or a month and return where it is.
+
+    Raises
+    ------
+    ConfigurationError
+        If that is no week or month.
+    """
+    from reports import period
+
+    chosen = period.week(week) if week else period.month(month or "")
+    with daily.open_for(settings) as store:
+        return period.write(store, chosen, settings.reports_folder, site=settings.site.name, parquet=parquet)

@@ -19,8 +19,8 @@ from pynetdicom import ALL_TRANSFER_SYNTAXES, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined]
 from pynetdicom.transport import ThreadedAssociationServer
 
-from flows.network import Tls, entity
-from flows.spool import DiskFull, Kept, Spool, file_head
+from flows.network import Tls, entity, hasten
+from flows.spool import DiskFull, Flush, Kept, Spool, file_head
 from qc.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class ReceiverOptions:
     commitment
         Where the results of storage commitment go, by AE title of who asked: host and port. Who is not named here is
         answered on the association that asked.
+    flush
+        When what came is on the disk (`flows.spool.Spool`).
     """
 
     folder: Path
@@ -66,15 +68,23 @@ class ReceiverOptions:
     idle_s: float = 60.0
     tls: Tls | None = None
     commitment: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    flush: Flush = "each"
 
 
 class Receiver:
-    """A receiver that is listening. `counts` has what came: ``new``, ``same``, ``other``, ``no_room``, ``failed``, ``aborted``."""
+    """A receiver that is listening. `counts` has what came: ``new``, ``same``, ``other``, ``no_room``, ``failed``, ``aborted``, ``refused``."""
 
-    def __init__(self, options: ReceiverOptions, on_kept: Callable[[str, Kept], None] | None = None) -> None:
+    def __init__(
+        self,
+        options: ReceiverOptions,
+        on_kept: Callable[[str, Kept], None] | None = None,
+        spool: Spool | None = None,
+        on_refused: Callable[[str], None] | None = None,
+    ) -> None:
         self.options = options
-        self.spool = Spool(options.folder, options.least_free)
+        self.spool = spool or Spool(options.folder, options.least_free, flush=options.flush)
         self.on_kept = on_kept
+        self.on_refused = on_refused
         self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._server = self._listen()
@@ -114,6 +124,8 @@ class Receiver:
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_N_ACTION, self._commit),
             (evt.EVT_ABORTED, self._aborted),
+            (evt.EVT_REJECTED, self._refused),
+            (evt.EVT_ESTABLISHED, lambda event: hasten(event.assoc, waiting=False)),
         ]
         context = options.tls.context(server=True) if options.tls else None
         try:
@@ -129,6 +141,14 @@ class Receiver:
 
     def _aborted(self, event: evt.Event) -> None:
         self._count("aborted")
+
+    def _refused(self, event: evt.Event) -> None:
+        """Say whose association was not taken: a sender that nobody entered is found out here."""
+        self._count("refused")
+        title = str(event.assoc.requestor.ae_title).strip()
+        log.warning("an association of %r was refused: it is not among the callers that the settings allow, or too many are open", title)
+        if self.on_refused is not None:
+            self.on_refused(title)
 
     def _store(self, event: evt.Event) -> int:
         """Keep one instance; the answer is given when it is on the disk."""
@@ -202,12 +222,16 @@ class Receiver:
             log.warning("the result of a storage commitment could not be delivered: %s", error)
 
 
-def serve(options: ReceiverOptions, on_kept: Callable[[str, Kept], None] | None = None) -> Receiver:
+def serve(
+    options: ReceiverOptions, on_kept: Callable[[str, Kept], None] | None = None, on_refused: Callable[[str], None] | None = None
+) -> Receiver:
     """Start a receiver and return it; it works in threads of its own.
 
     Parameters
     ----------
     on_kept
         Called after each instance, with the AE title of the sender. What it raises makes the sender keep the instance.
+    on_refused
+        Called with the AE title of who was not let in.
     """
-    return Receiver(options, on_kept)
+    return Receiver(options, on_kept, on_refused=on_refused)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from flows import inventory
-from flows.dimse import Moved
-from flows.inventory import Archive, Expected, Image
+from flows.dimse import Moved, Pacs
+from flows.inventory import Archive, Expected, Image, Series
 from flows.spool import Kept, Spool
-from flows.web import Web
+from reports.store import Ended
 
 TRIES = 3
 AT_ONCE = 100  # UIDs in one request
@@ -38,7 +39,7 @@ class Retrieved:
     expected: Expected
     paths: list[Path] = field(default_factory=list)
     missing: list[Image] = field(default_factory=list)
-    operations: list[Moved] = field(default_factory=list)
+    operations: list[Ended] = field(default_factory=list)
 
     @property
     def lacking(self) -> int | None:
@@ -56,6 +57,7 @@ def retrieve(
     of_study: int | None = None,
     arrived: Callable[[], list[Kept]] | None = None,
     tries: int = TRIES,
+    only: inventory.Choice | None = None,
 ) -> Retrieved:
     """Bring a study into a spool.
 
@@ -65,6 +67,8 @@ def retrieve(
         How many instances the list of studies gave.
     arrived
         For C-MOVE: gives what our receiver, which fills the same spool, was sent since it was called last.
+    only
+        Given the series of the study, returns those that are to come; the others are not asked for.
 
     Raises
     ------
@@ -73,16 +77,24 @@ def retrieve(
     DestinationUnknown
         If the PACS does not know where to send.
     """
-    expected = inventory.expected(pacs, study_uid, of_study)
+    part: tuple[str, ...] | None = None
+
+    def chosen(listed: tuple[Series, ...]) -> tuple[Series, ...]:
+        nonlocal part
+        some = only(listed) if only else listed
+        part = tuple(one.uid for one in some) if len(some) < len(listed) else None
+        return some
+
+    expected = inventory.expected(pacs, study_uid, of_study, chosen)
     came: dict[Path, None] = {}
-    operations: list[Moved] = []
+    operations: list[Ended] = []
     for _ in range(tries):
         before = _here(spool, expected, came)
         missing = _missing(spool, expected)
         if _whole(expected, before, missing):
             break
-        for keys in _requests(study_uid, expected, missing, pacs.peer.quirks.uid_lists):
-            ended, kept = _ask(pacs, spool, keys, inventory.classes(missing), arrived)
+        for keys in _requests(study_uid, expected, missing, pacs.peer.quirks.uid_lists, part):
+            ended, kept = _timed(pacs, spool, keys, inventory.classes(missing), arrived)
             operations.append(ended)
             came.update((one.path, None) for one in kept)
         # No progress, or nothing to measure it by: asking once more would only be a load on the PACS.
@@ -97,10 +109,21 @@ def retrieve(
     return Retrieved(study_uid, state, expected, paths, missing, operations)
 
 
+def _timed(
+    pacs: Archive, spool: Spool, keys: dict[str, Any], classes: list[str], arrived: Callable[[], list[Kept]] | None
+) -> tuple[Ended, list[Kept]]:
+    """Ask, and note how it ended, how much came and how long it took."""
+    start = time.monotonic()
+    told, kept = _ask(pacs, spool, keys, classes, arrived)
+    size, seconds = sum(one.size for one in kept), time.monotonic() - start
+    counters = (told.completed, told.failed, told.warning, told.remaining)
+    return Ended(pacs.peer.retrieve, told.status, *counters, len(kept), size, seconds), kept
+
+
 def _ask(
     pacs: Archive, spool: Spool, keys: dict[str, Any], classes: list[str], arrived: Callable[[], list[Kept]] | None
 ) -> tuple[Moved, list[Kept]]:
-    if isinstance(pacs, Web) or pacs.peer.retrieve == "get":
+    if not isinstance(pacs, Pacs) or pacs.peer.retrieve == "get":
         return pacs.get(keys, spool, classes)
     ended = pacs.move(keys)
     return ended, arrived() if arrived is not None else []
@@ -133,17 +156,28 @@ def _whole(expected: Expected, here: list[Path], missing: list[Image]) -> bool:
     return expected.total is not None and len(here) >= expected.total
 
 
-def _requests(study_uid: str, expected: Expected, missing: list[Image], uid_lists: bool) -> list[dict[str, Any]]:
-    """Return what to ask for: the study where nothing of it is here or nothing is known by name, else only what is missing."""
+def _requests(
+    study_uid: str, expected: Expected, missing: list[Image], uid_lists: bool, part: tuple[str, ...] | None
+) -> list[dict[str, Any]]:
+    """Return what to ask for: the study where nothing of it is here or nothing is known by name, else only what is missing.
+
+    `part`: the series that are wanted, where that is not the whole study.
+    """
     study = {"StudyInstanceUID": study_uid}
-    if expected.images is None or len(missing) == len(expected.images):
+    if expected.images is None:
+        return [study] if part is None else [{**study, "SeriesInstanceUID": uid} for uid in part]
+    if part is None and len(missing) == len(expected.images):
         return [study]
+    of_series = Counter(one.series_uid for one in expected.images)
     by_series: dict[str, list[str]] = defaultdict(list)
     for one in missing:
         by_series[one.series_uid].append(one.uid)
     step = AT_ONCE if uid_lists else 1
-    return [
-        {**study, "SeriesInstanceUID": series, "SOPInstanceUID": uids[at : at + step] if uid_lists else uids[at]}
-        for series, uids in by_series.items()
-        for at in range(0, len(uids), step)
-    ]
+    requests: list[dict[str, Any]] = []
+    for series, uids in by_series.items():
+        keys = {**study, "SeriesInstanceUID": series}
+        if len(uids) == of_series[series]:
+            requests.append(keys)
+            continue
+        requests += [{**keys, "SOPInstanceUID": uids[at : at + step] if uid_lists else uids[at]} for at in range(0, len(uids), step)]
+    return requests

@@ -14,13 +14,16 @@ import secrets
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr, SerializeAsAny, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from flows.sections import Alerts, Checks, Data, Database, Inbox, Run, Section, Site
+from flows import source_settings
+from flows.sections import Alerts, Checks, Data, Database, Inbox, Phantoms, Receiver, Run, Section, Site, Trends, Upkeep, Web
+from flows.source_sections import SourceSection
 from qc.errors import ConfigurationError
 
 FILE = "pacsqc.toml"
@@ -47,8 +50,14 @@ class Settings(BaseSettings):
     inbox: Inbox = Inbox()
     site: Site = Site()
     checks: Checks = Checks()
+    phantoms: Phantoms = Phantoms()
+    trends: Trends = Trends()
     run: Run = Run()
     alerts: Alerts = Alerts()
+    receiver: Receiver = Receiver()
+    upkeep: Upkeep = Upkeep()
+    web: Web = Web()
+    sources: tuple[SerializeAsAny[SourceSection], ...] = ()
 
     @classmethod
     def settings_customise_sources(
@@ -66,6 +75,14 @@ class Settings(BaseSettings):
         return self.inbox.folder or self.data.folder / "inbox"
 
     @property
+    def received_folder(self) -> Path:
+        return self.receiver.folder or self.data.folder / "received"
+
+    @property
+    def spool_folder(self) -> Path:
+        return self.data.folder / "spool"
+
+    @property
     def reports_folder(self) -> Path:
         return self.data.folder / "reports"
 
@@ -74,11 +91,17 @@ class Settings(BaseSettings):
         return self.database.url.get_secret_value() or f"sqlite:///{(self.data.folder / 'results.sqlite').absolute()}"
 
     @property
+    def alert_routes(self) -> dict[str, tuple[str, ...]]:
+        """Who is told of what: targets by status, those under the empty name of everything. Empty: nobody is told."""
+        found = {"": self.alerts.urls, "fail": self.alerts.urls_fail, "error": self.alerts.urls_error, "warn": self.alerts.urls_warn}
+        return {name: urls for name, one in found.items() if (urls := tuple(one.get_secret_value().split()))}
+
+    @property
     def alert_urls(self) -> tuple[str, ...]:
-        return tuple(self.alerts.urls.get_secret_value().split())
+        return tuple(dict.fromkeys(url for some in self.alert_routes.values() for url in some))
 
 
-SECTIONS: dict[str, type[Section]] = {name: field.annotation for name, field in Settings.model_fields.items()}  # type: ignore[misc]
+SECTIONS: dict[str, type[Section]] = {name: one.annotation for name, one in Settings.model_fields.items() if name != "sources"}  # type: ignore[misc]
 SECRETS = [(name, key) for name, model in SECTIONS.items() for key, one in model.model_fields.items() if one.json_schema_extra["secret"]]
 
 
@@ -108,9 +131,11 @@ def load(file: Path | None = None) -> Settings:
     path = _file(file)
     table, problems = _read(path) if path else ({}, [])
     shown = path.name if path else FILE
+    sources, wrong = source_settings.read(table.pop("sources", []), shown)
+    problems += wrong
     problems += _unknown_variables()
     try:
-        settings = Settings(**table)
+        settings = Settings(**table, sources=sources)
     except ValidationError as error:
         problems += [words for one in error.errors() if (words := _in_words(one, shown))]
     if problems:
@@ -134,10 +159,11 @@ def _read(path: Path) -> tuple[dict[str, Any], list[str]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         return {}, [f"{path.name}: not valid TOML: {error}"]
     problems = []
-    for name in [name for name in table if name not in SECTIONS]:
-        problems.append(f"{path.name}: unknown section [{name}]{_meant(name, SECTIONS)}; allowed are {', '.join(SECTIONS)}")
+    for name in [name for name in table if name not in SECTIONS and name != "sources"]:
+        allowed = (*SECTIONS, "sources")
+        problems.append(f"{path.name}: unknown section [{name}]{_meant(name, allowed)}; allowed are {', '.join(allowed)}")
         del table[name]
-    for name in [name for name, section in table.items() if not isinstance(section, dict)]:
+    for name in [name for name, section in table.items() if name != "sources" and not isinstance(section, dict)]:
         problems.append(f"{path.name}: {name} must be a section, written [{name}]")
         del table[name]
     for section, key in SECRETS:
@@ -200,8 +226,24 @@ def _anchored(settings: Settings, base: Path) -> Settings:
     data = settings.data.model_copy(update={"folder": base / settings.data.folder})
     inbox = settings.inbox.model_copy(update={"folder": base / settings.inbox.folder if settings.inbox.folder else None})
     sets = tuple(str(base / name) if name.endswith(".toml") else name for name in settings.checks.criteria)
-    checks = settings.checks.model_copy(update={"criteria": sets})
-    return settings.model_copy(update={"data": data, "inbox": inbox, "checks": checks})
+    owned = {name: base / path for name in ("protocols", "allowed") if (path := getattr(settings.checks, name))}
+    checks = settings.checks.model_copy(update={"criteria": sets, **owned})
+    folder = settings.receiver.folder
+    files = {name: base / path for name in ("certificate", "key", "trusted") if (path := getattr(settings.receiver, name)) is not None}
+    receiver = settings.receiver.model_copy(update={"folder": base / folder if folder else None, **files})
+    sources = tuple(source_settings.anchored(one, base) for one in settings.sources)
+    return settings.model_copy(update={"data": data, "inbox": inbox, "checks": checks, "receiver": receiver, "sources": sources})
+
+
+def parameters(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return what the settings say about single checks, as `qc.runner.Options.parameters` has it."""
+    found: dict[str, dict[str, Any]] = {}
+    if settings.checks.protocols:
+        protocols = {"file": str(settings.checks.protocols), "site": settings.site.name}
+        found |= {"protocol": protocols, "protocol.vertical": protocols}
+    if settings.checks.allowed:
+        found["header.conformance"] = {"allowed": str(settings.checks.allowed)}
+    return found
 
 
 @contextmanager
@@ -271,7 +313,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Path):
         return value.as_posix()
     if isinstance(value, tuple):
-        return list(value)
+        return [one.isoformat() if isinstance(one, date) else one for one in value]
     return "" if value is None else value
 
 

@@ -14,9 +14,9 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from io import BytesIO
+from io import BytesIO, FileIO
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +30,9 @@ from flows.owner import is_dead, new_owner
 INCOMING = ".incoming"
 PIECE = 1 << 20
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+Flush = Literal["each", "names_later", "never"]
 
 
 class DiskFull(Exception):
@@ -62,11 +65,19 @@ class Spool:
         Folder; it is made.
     least_free
         Bytes that stay free on its disk.
+    flush
+        ``each``: a file and its name are on the disk when `keep` returns. ``names_later``: the file is, its name when
+        `flush_names` was called; for whoever asks again for what is not there. ``never``: as the system likes.
+    throttle
+        Told how many bytes came; waits where they came too fast.
     """
 
-    def __init__(self, root: Path, least_free: int = 0) -> None:
+    def __init__(self, root: Path, least_free: int = 0, *, flush: Flush = "each", throttle: Callable[[int], None] | None = None) -> None:
         self.root = root
         self.least_free = least_free
+        self.flush = flush
+        self.throttle = throttle
+        self._unflushed: set[Path] = set()
         self._incoming = root / INCOMING
         self._incoming.mkdir(parents=True, exist_ok=True)
         self._owner = new_owner().encode().hex()
@@ -93,7 +104,7 @@ class Spool:
         safe = re.sub(r"[^0-9A-Za-z._-]", "_", sop_uid)[:64].lstrip(".")
         digest = hashlib.sha256(sop_uid.encode("utf-8", "surrogateescape")).hexdigest()
         name = safe if safe == sop_uid and safe else f"{safe}-{digest[:16]}"
-        return self.root / digest[:2] / f"{name}.dcm"
+        return self.root / digest[:1] / f"{name}.dcm"  # few folders: each costs a flush
 
     def holds(self, sop_uid: str) -> bool:
         """Tell whether there is an instance with this UID."""
@@ -119,12 +130,14 @@ class Spool:
         part = self._incoming / f"{self._owner}.{secrets.token_hex(8)}.part"
         digest, size = hashlib.sha256(), 0
         try:
-            with part.open("xb") as file:
+            with part.open("xb", buffering=0) as file:
                 for piece in pieces:
                     digest.update(piece)
-                    size += file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
+                    size += _write(file, piece)
+                if self.flush != "never":
+                    os.fsync(file.fileno())
+            if self.throttle is not None:
+                self.throttle(size)
             return self._place(part, sop_uid, digest.hexdigest(), size)
         except OSError as error:
             if error.errno in NO_ROOM:
@@ -144,11 +157,26 @@ class Spool:
         beside = path.with_name(f"{path.stem}+{digest[:16]}.dcm")
         return Kept(beside, "other" if self._name(part, beside) else "same", digest, size)
 
+    def flush_names(self) -> None:
+        """Have on the disk the names of what was kept since it was called last."""
+        with self._lock:
+            folders, self._unflushed = self._unflushed, set()
+        for folder in sorted(folders):
+            _flush_folder(folder)
+
     def _make(self, folder: Path) -> None:
         if folder not in self._known:
             folder.mkdir(exist_ok=True)
-            _flush_folder(self.root)
+            self._named(self.root)
             self._known.add(folder)
+
+    def _named(self, folder: Path) -> None:
+        """A name was written into a folder."""
+        if self.flush == "each":
+            _flush_folder(folder)
+        elif self.flush == "names_later":
+            with self._lock:
+                self._unflushed.add(folder)
 
     def _name(self, part: Path, path: Path) -> bool:
         """Name the file; False where the name is taken."""
@@ -162,8 +190,16 @@ class Spool:
                 if path.exists():
                     return False
                 part.rename(path)
-        _flush_folder(path.parent)
+        self._named(path.parent)
         return True
+
+
+def _write(file: FileIO, piece: bytes | memoryview) -> int:
+    """Write all of a piece: a bare file may take less at a time."""
+    done = file.write(piece) or 0
+    while done < len(piece):
+        done += file.write(memoryview(piece)[done:]) or 0
+    return done
 
 
 def file_head(sop_class: str, sop_uid: str, transfer_syntax: str) -> bytes:

@@ -26,6 +26,10 @@ class Tally:
         Studies that could not be checked now.
     alerts, unsent
         Alerts that were sent; alerts that wait because they could not be.
+    not_taken, incomplete
+        Studies that the settings leave out; studies of which an archive counts more than came.
+    unreachable
+        Sources that did not answer.
     """
 
     files: int = 0
@@ -40,15 +44,19 @@ class Tally:
     days: list[str] = field(default_factory=list)
     alerts: int = 0
     unsent: int = 0
+    not_taken: int = 0
+    incomplete: int = 0
+    unreachable: int = 0
 
     def add(self, other: Tally) -> None:
-        """Add what another step did. `arriving` and `unsent` are left alone: they are states, not deeds."""
-        for name in ("files", "skipped", "studies", "claimed", "checked", "lost", "given_back", "alerts"):
+        """Add what another step did. `arriving`, `unsent` and `unreachable` are not added: they are states, not deeds."""
+        for name in ("files", "skipped", "studies", "claimed", "checked", "lost", "given_back", "alerts", "not_taken", "incomplete"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for status, count in other.statuses.items():
             self.statuses[status] = self.statuses.get(status, 0) + count
         self.days = sorted({*self.days, *other.days})
         self.unsent = max(self.unsent, other.unsent)
+        self.unreachable = max(self.unreachable, other.unreachable)
 
     def plain(self) -> dict[str, object]:
         """Return it as a dictionary of plain values."""

@@ -1,7 +1,7 @@
-"""Tell people what is new: send the alerts that wait in the database. Failing to send fails nothing.
+"""Tell people what is new, worse or over: keep the ledger of problems, send the messages that wait. Failing to send fails nothing.
 
-`reports.alerts` puts an alert into the outbox in the transaction that notes a report as written, so nothing is lost when the
-mail server is away or the process dies: what could not be sent is tried again by later passes.
+`reports.alerts` puts a message into the outbox in the transaction that keeps the ledger, so nothing is lost when the mail server is away or
+the process dies: what could not be sent is tried again by later passes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from flows.settings import Settings
 from flows.tally import Tally
 from reports import alerts
+from reports.quiet import parse
 from reports.store import Store
 
 log = logging.getLogger(__name__)
@@ -25,12 +26,39 @@ def link(settings: Settings, day: date) -> str:
     return f"{base}/daily-{day.isoformat()}.html" if base else ""
 
 
+def note_problems(store: Store, settings: Settings, more: alerts.More | None = None) -> int:
+    """Bring the ledger of problems up to date, and put what is to be told into the outbox; return how many changes were told.
+
+    Parameters
+    ----------
+    more
+        Problems that were found elsewhere: silent scanners, overdue tests, full disks.
+    """
+    chosen = settings.alerts
+    routes = [alerts.Route(name, frozenset({name} if name else ())) for name in settings.alert_routes]
+    quiet = parse(chosen.quiet_hours, chosen.quiet_days, chosen.quiet_breaks)
+    return alerts.catch_up(store, routes, minimum=chosen.minimum, link=lambda day: link(settings, day), quiet=quiet, more=more)
+
+
+def missing_tests(store: Store, settings: Settings) -> alerts.More:
+    """Return the phantom tests that the settings expect, and the test sheets that are due, and that were not done."""
+    from reports import due, due_sheets, trends
+
+    trends.refresh(store)
+    today = store.now().astimezone(store.zone).date()
+    rules = [due.parse(text) for text in settings.phantoms.days]
+    off = settings.phantoms.holidays
+    return alerts.More(
+        due.missing(store, rules, today, off) + due_sheets.overdue(store, today, off), frozenset({due.KIND, due_sheets.KIND})
+    )
+
+
 def send_waiting(store: Store, settings: Settings, *, due_only: bool = True) -> Tally:
     """Send what waits, if there is anybody to send it to."""
     if not settings.alert_urls:
         return Tally()
     try:
-        done, missed = alerts.deliver(store, settings.alert_urls, due_only=due_only)
+        done, missed = alerts.deliver(store, settings.alert_routes, due_only=due_only)
     except Exception as error:  # the senders are other people's code: whatever they raise, the pass is done and its reports are written
         log.warning("alerts could not be sent (%s); the next pass tries again", type(error).__name__)
         return Tally(unsent=1)

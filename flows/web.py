@@ -6,21 +6,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
-import pydicom
 import requests
 from dicomweb_client.api import DICOMwebClient
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 
 from flows.dimse import Moved, Quirks
-from flows.spool import DiskFull, Kept, Spool, file_head
+from flows.multipart import Truncated, keep_file, parts
+from flows.pipeline import Pipeline
+from flows.spool import DiskFull, Kept, Spool
 from qc.errors import ConfigurationError, Transient
 
 PAGE = 1000
@@ -29,10 +31,6 @@ SUCCESS, REFUSED, CANNOT = 0x0000, 0xA700, 0xC000
 # Any transfer syntax: without it the archive would decompress.
 ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 UID = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
-
-
-class Truncated(Exception):
-    """A multipart message ended before its end."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class WebPeer:
     connect_s: float = 10.0
     answer_s: float = 120.0
     quirks: Quirks = field(default_factory=lambda: Quirks(uid_lists=False))
-    retrieve: str = field(default="get", init=False)
+    retrieve: str = field(default="web", init=False)
     destination: str = field(default="", init=False)
 
     def session(self) -> requests.Session:
@@ -124,7 +122,7 @@ class Web:
             raise self._meaning(error) from error
         return perf_counter() - start
 
-    def find(self, level: str, keys: dict[str, Any]) -> tuple[list[Dataset], int]:
+    def find(self, level: str, keys: dict[str, Any]) -> tuple[list[Any], int]:
         """QIDO-RS, page after page; return the answers, and a status like that of a C-FIND.
 
         Raises
@@ -132,7 +130,7 @@ class Web:
         Transient, ConfigurationError
             If the archive cannot be reached, or will not talk to us.
         """
-        answers: dict[str, Dataset] = {}
+        answers: dict[str, dict[str, Any]] = {}
         asked = 0
         while True:
             try:
@@ -152,7 +150,7 @@ class Web:
             if not page or len(answers) == known:
                 return list(answers.values()), SUCCESS
 
-    def _page(self, level: str, keys: dict[str, Any], offset: int) -> list[Dataset]:
+    def _page(self, level: str, keys: dict[str, Any], offset: int) -> list[dict[str, Any]]:
         above = {name: keys[name] for name in list(UID.values())[: list(UID).index(level)] if keys.get(name)}
         filters = {name: value for name, value in keys.items() if value and name not in above}
         how = {"limit": PAGE, "offset": offset, "fields": [name for name in keys if name not in above], "search_filters": filters}
@@ -162,7 +160,7 @@ class Web:
             found = self._client.search_for_series(above["StudyInstanceUID"], **how)
         else:
             found = self._client.search_for_instances(above["StudyInstanceUID"], above["SeriesInstanceUID"], **how)
-        return [Dataset.from_json(one) for one in found]
+        return [_answer(one) for one in found]
 
     def get(self, keys: dict[str, Any], spool: Spool, classes: Sequence[str] = ()) -> tuple[Moved, list[Kept]]:
         """WADO-RS of a study, a series or an instance into a spool; return how it ended, and what came.
@@ -174,13 +172,15 @@ class Web:
             for part, name in (("studies", "StudyInstanceUID"), ("series", "SeriesInstanceUID"), ("instances", "SOPInstanceUID"))
             if keys.get(name)
         )
-        came: list[Kept] = []
+        pipeline = Pipeline()
+        came = pipeline.came
         timeout = (self.peer.connect_s, self.peer.answer_s)
+        url, accept = self.peer.url.rstrip("/") + path, {"Accept": ACCEPT}
         try:
-            with self._session.get(self.peer.url.rstrip("/") + path, headers={"Accept": ACCEPT}, stream=True, timeout=timeout) as answer:
+            with pipeline, self._session.get(url, headers=accept, stream=True, timeout=timeout) as answer:
                 answer.raise_for_status()
                 for part in parts(answer.iter_content(PIECE), answer.headers.get("Content-Type", "")):
-                    came.append(_keep(spool, part))
+                    pipeline.submit(partial(keep_file, spool, part))
         except requests.HTTPError as error:
             meaning = self._meaning(error)
             if isinstance(meaning, ConfigurationError):
@@ -196,6 +196,22 @@ class Web:
             return Moved(REFUSED, len(came)), came
         return Moved(SUCCESS, len(came)), came
 
+    def headers(self, study_uid: str, series_uid: str) -> list[Dataset]:
+        """WADO-RS metadata of a series: every attribute but the large ones.
+
+        Raises
+        ------
+        Transient, ConfigurationError
+            If the archive cannot be reached, or will not talk to us.
+        """
+        try:
+            found = self._client.retrieve_series_metadata(study_uid, series_uid)
+        except requests.HTTPError as error:
+            raise (self._meaning(error) or Transient(f"{self.peer.name} refuses the headers of a series")) from error
+        except (requests.RequestException, ValueError) as error:
+            raise Transient(f"{self.peer.name}: the headers did not come ({type(error).__name__})") from error
+        return [_small(one) for one in found]
+
     def _meaning(self, error: requests.RequestException) -> Transient | ConfigurationError | None:
         """Return what an error means to us; None: the archive refused this query, and may answer a narrower one."""
         code = error.response.status_code if error.response is not None else None
@@ -210,47 +226,18 @@ class Web:
         )
 
 
-def parts(chunks: Iterable[bytes], content_type: str) -> Iterator[bytes]:
-    """Cut a multipart message into its parts, without holding more than one of them.
-
-    Raises
-    ------
-    Truncated
-        If the closing delimiter does not come: then the last part is not whole, and is not given.
-    """
-    kind, *parameters = (one.strip() for one in content_type.split(";"))
-    if kind.lower() == "application/dicom":  # a server that sends a single instance bare
-        yield b"".join(chunks)
-        return
-    named = dict(one.partition("=")[::2] for one in parameters)
-    boundary = next((value.strip('"') for name, value in named.items() if name.strip().lower() == "boundary"), "")
-    if kind.lower() != "multipart/related" or not boundary:
-        raise Truncated(f"no multipart message but {kind or 'nothing'}")
-    delimiter = f"\r\n--{boundary}".encode()
-    buffer, searched, inside = bytearray(b"\r\n"), 0, False
-    for chunk in chunks:
-        buffer += chunk
-        # Two bytes behind the delimiter tell whether it is the last.
-        while (at := buffer.find(delimiter, searched)) >= 0 and len(buffer) >= at + len(delimiter) + 2:
-            if inside:
-                yield bytes(buffer[buffer.find(b"\r\n\r\n") + 4 : at])
-            if buffer[at + len(delimiter) : at + len(delimiter) + 2] == b"--":
-                return
-            del buffer[: at + len(delimiter)]
-            searched, inside = 0, True
-        searched = max(0, len(buffer) - len(delimiter) - 2)
-    raise Truncated("the message ended before its closing delimiter")
+def _answer(one: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer by keyword; one value bare, several as a list, an empty attribute not at all. (A `Dataset` would check each.)"""
+    found = {}
+    for tag, element in one.items():
+        values = element.get("Value") if isinstance(element, dict) else None
+        keyword = keyword_for_tag(int(tag, 16)) if values else ""
+        if keyword:
+            plain = [value.get("Alphabetic", "") if isinstance(value, dict) else value for value in values]
+            found[keyword] = plain[0] if len(plain) == 1 else plain
+    return found
 
 
-def _keep(spool: Spool, part: bytes) -> Kept:
-    """Keep a file that came. The data set stays as it is; the head becomes ours, so it is the same by whatever way it came."""
-    try:
-        meta = pydicom.dcmread(BytesIO(part), specific_tags=["SOPInstanceUID"], stop_before_pixels=True).file_meta
-        end = 144 + int.from_bytes(part[140:144], "little")
-        uid = str(meta.MediaStorageSOPInstanceUID)
-        head = file_head(str(meta.MediaStorageSOPClassUID), uid, str(meta.TransferSyntaxUID))
-        if part[132:140] != b"\x02\x00\x00\x00UL\x04\x00":
-            raise ValueError("no group length")
-    except (pydicom.errors.InvalidDicomError, AttributeError, ValueError) as error:
-        raise Truncated(f"a part is no DICOM file ({error})") from error
-    return spool.keep(uid, (head, memoryview(part)[end:]))
+def _small(one: dict[str, Any]) -> Dataset:
+    """Return metadata as a data set, without what the archive keeps apart (pixels)."""
+    return Dataset.from_json({tag: value for tag, value in one.items() if "BulkDataURI" not in value and not tag.startswith("7FE0")})

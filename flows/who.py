@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from flows import daily
 from flows.settings import Settings, site_key
-from flows.sources import Source
+from flows.sources.several import Sources
 from qc import dicom
 from qc.errors import ConfigurationError
 from qc.identity import SHORT, keyed_hash, patient_hash
@@ -79,7 +79,7 @@ def search(store: Store, settings: Settings, wanted: str, tell: Tell | None = No
     First one image of each study that is listed under the hash; where there is none (a patient who stands only in a study of
     somebody else, or a study not checked yet), every image.
     """
-    key, source = site_key(settings), daily.source_for(settings)
+    key, source = site_key(settings), daily.sources_for(settings)
     found, asked, gone = _ask(_listed(store, wanted), source, key, wanted, None)
     if not found:
         more, also_asked, also_gone = _ask(_all(store), source, key, wanted, tell)
@@ -87,27 +87,31 @@ def search(store: Store, settings: Settings, wanted: str, tell: Tell | None = No
     return Answer(tuple(sorted(found, key=lambda one: (one.name, one.patient_id, one.study_uid))), asked, gone)
 
 
-def _listed(store: Store, wanted: str) -> list[str]:
+def _listed(store: Store, wanted: str) -> list[tuple[str, Path]]:
     first = (
-        sa.select(sa.func.min(t.instance.c.path))
+        sa.select(sa.func.min(t.instance.c.id))
         .join(t.study, t.study.c.study_uid == t.instance.c.study_uid)
         .where(t.study.c.patient == wanted)
         .group_by(t.instance.c.study_uid)
         .limit(MOST_STUDIES)
     )
+    return _places(store, t.instance.c.id.in_(first))
+
+
+def _all(store: Store) -> list[tuple[str, Path]]:
+    return _places(store, sa.true())
+
+
+def _places(store: Store, condition: sa.ColumnElement[bool]) -> list[tuple[str, Path]]:
+    rows = sa.select(t.source.c.name, t.instance.c.path).join_from(t.instance, t.source).where(condition)
     with store.reading() as connection:
-        return list(connection.execute(first).scalars())
+        return [(row.name, Path(row.path)) for row in connection.execute(rows.order_by(t.instance.c.id.desc()))]
 
 
-def _all(store: Store) -> list[str]:
-    with store.reading() as connection:
-        return list(connection.execute(sa.select(t.instance.c.path).order_by(t.instance.c.id.desc())).scalars())
-
-
-def _ask(paths: list[str], source: Source, key: bytes, wanted: str, tell: Tell | None) -> tuple[set[Person], int, int]:
+def _ask(paths: list[tuple[str, Path]], source: Sources, key: bytes, wanted: str, tell: Tell | None) -> tuple[set[Person], int, int]:
     people: set[Person] = set()
     gone = 0
-    files = source.fetch([Path(path) for path in paths]) if paths else []
+    files = source.places(paths) if paths else []
     for number, instance in enumerate(_headers(files)):
         if tell and number % 50 == 0:
             tell(number, len(paths), "reading headers")

@@ -61,8 +61,15 @@ def is_uniform(image: NDArray[Any], spacing_mm: tuple[float, float]) -> bool:
     box = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
     if mask.sum() < 0.7 * box or mask.sum() > 0.85 * image.size:
         return False
+    low, high = (float(level) for level in np.percentile(image, (5, 99)))
+    if ((image > low + 0.35 * (high - low)) & ~mask).sum() > 0.02 * mask.sum():
+        return False  # it is not alone, or cut in pieces
     region = object_region(image, spacing_mm, 0.8)
-    smooth = ndimage.gaussian_filter(np.asarray(image, float), [6.0 / spacing for spacing in spacing_mm])
+    widths = [6.0 / spacing for spacing in spacing_mm]
+    # within the object only: the air beside a small bottle is not its signal
+    smooth = ndimage.gaussian_filter(np.where(mask, image, 0.0).astype(float), widths) / np.maximum(
+        ndimage.gaussian_filter(mask.astype(float), widths), 1e-6
+    )
     relative = np.asarray(image, float)[region] / np.maximum(smooth[region], 1e-6) - 1
     median = ndimage.median_filter(image, 3)[region] / np.maximum(smooth[region], 1e-6)
     return bool(np.std(relative) < 0.05 and np.percentile(median, 0.05) > 0.6 and smooth[region].min() > 0.25 * smooth[region].max())

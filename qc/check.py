@@ -188,7 +188,8 @@ def check(
     version
         Raised whenever the same pixels could give another number.
     level
-        ``file`` (a file that could not become an instance), ``series`` or ``study``.
+        ``file`` (a file that could not become an instance), ``series``, ``study``, or ``patient`` (headers only: its subject is
+        a tuple of all studies at hand).
     needs
         ``headers``: ``run(subject, params)``. ``each_frame``: a class with ``__init__(series, params)``, ``frame`` and
         ``finish``. ``volume``: ``run(subject, pixels, params)`` where ``pixels.volume(series)`` gives a `qc.pixels.Volume`.

@@ -106,7 +106,11 @@ def compiled(sop_class: str) -> Compiled | None:
     for tag, (_, kind) in must_be.items():
         if kind == "2":
             must_have_value.pop(tag, None)
-    conditions, values = (_of(name, rules()[part]) for part in ("condition", "value"))
+    wanted = {
+        keyword for module in tables()["objects"][name] for keyword, kind in tables()["modules"][module].items() if kind in ("1", "1C")
+    }
+    conditions = tuple(rule for rule in _of(name, rules()["condition"]) if rule["attribute"] in wanted)
+    values = _of(name, rules()["value"])
     asked = dict.fromkeys([rule["attribute"] for rule in values] + [keyword for rule in conditions for keyword in rule.get("when", ())])
     return Compiled(name, must_be, must_have_value, conditions, values, tuple(asked))
 

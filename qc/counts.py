@@ -76,6 +76,23 @@ class Counted:
         return {frame.get(keyword) for frame in self.frames} - {None}
 
 
+def counted(series: Series) -> Counted:
+    """Return a series ready to be counted: an object that was sent twice, with whatever header, counts once."""
+    seen: set[str] = set()
+    frames: list[Frame] = []
+    for instance in series.ordered:
+        if not instance.uid or instance.uid not in seen:
+            frames += instance.frames
+            seen.add(instance.uid)
+    return Counted(series, frames)
+
+
+def objects(series: Series) -> int:
+    """Return how many different objects a series holds."""
+    uids = [instance.uid for instance in series.instances]
+    return len({uid for uid in uids if uid}) + uids.count("")
+
+
 def gone(expected: int, seen: Iterable[Any]) -> tuple[int, ...]:
     """Numbers of 1 ... `expected` that were not seen; empty where the seen ones are no such numbers."""
     known = set(seen)
@@ -182,7 +199,7 @@ def _number_step(series: Series) -> int | None:
     """The step in which all image numbers run, None where they do not run evenly."""
     numbers = sorted({instance.number for instance in series.instances if instance.number is not None})
     steps = {after - before for before, after in pairwise(numbers)}
-    return steps.pop() if len(steps) == 1 and len(numbers) == len(series.instances) else None
+    return steps.pop() if len(steps) == 1 and len(numbers) == objects(series) else None
 
 
 def mosaic_volumes(counted: Counted) -> Count | None:
@@ -196,7 +213,7 @@ def mosaic_volumes(counted: Counted) -> Count | None:
         unit = f"slices in {len(short)} of {len(counted.series.instances)} mosaics"
         return Count(f"the other mosaics have {usual}", usual, min(tiles), unit, short[:MOST_NAMED])
     numbers = {instance.number for instance in counted.series.instances}
-    if None in numbers or len(numbers) < 3 or len(numbers) < len(counted.series.instances):
+    if None in numbers or len(numbers) < 3 or len(numbers) < objects(counted.series):
         return None
     known = sorted(number for number in numbers if number is not None)
     holes = known[-1] - known[0] + 1 - len(known)  # counted before they are listed: a number may be anything
@@ -212,13 +229,13 @@ def mosaic_volumes(counted: Counted) -> Count | None:
 def tomographic(counted: Counted) -> Count | None:
     """PET: slices x time slices x R-R intervals x gates. NM: the product of the counts of its vectors."""
     series, frames = counted.series, len(counted.frames)
-    if series.modality == "PT" and len(series.instances) == frames:
+    if series.modality == "PT" and objects(series) == frames:
         names = [
             name for name in ("NumberOfSlices", "NumberOfTimeSlices", "NumberOfRRIntervals", "NumberOfTimeSlots") if counted.told(name)
         ]
         if "NumberOfSlices" not in names:
             return None
-    elif series.modality == "NM" and len(series.instances) == 1:
+    elif series.modality == "NM" and objects(series) == 1:
         vectors = [vector for vector in NM_VECTORS if any(vector in (frame.own or {}) for frame in counted.frames)]
         names = [NM_VECTORS[vector] for vector in vectors]
         if not names or not all(counted.told(name) for name in names):
@@ -276,7 +293,7 @@ def in_stack(counted: Counted) -> Count | None:
 
 def of_series(counted: Counted) -> Count | None:
     """What an archive wrote into the header about the whole series."""
-    instances = len(counted.series.instances)
+    instances = objects(counted.series)
     for keyword in ("NumberOfSeriesRelatedInstances", "ImagesInSeries"):
         told = counted.told(keyword)
         if instances < told:
@@ -323,7 +340,7 @@ def faulty_index(series: Series) -> tuple[str, dict[str, int]] | None:
 
 def loose_numbers(series: Series) -> tuple[str, tuple[int, ...]] | None:
     """Image numbers that start late or skip although the positions are regular: what may be missing, in words and numbers."""
-    numbers = [instance.number for instance in series.instances]
+    numbers = list({instance.uid or id(instance): instance.number for instance in series.instances}.values())
     known = sorted({number for number in numbers if number is not None})
     if len(known) < 4 or len(known) < len(numbers):
         return None

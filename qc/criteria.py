@@ -19,6 +19,8 @@ from typing import Any
 from qc.errors import ConfigurationError
 from qc.results import Measurement, Status, Verdict
 
+# the sets that judge where nobody chose others; each holds for its own phantoms only
+DEFAULT = ("acr-mri-2022", "acr-ct", "catphan")
 LEVELS = ("action_low", "tolerance_low", "tolerance_high", "action_high")
 _KEYS = {"metric", "region", "when", "edition", "provenance", "confidence", "max_age_days", "when_nothing", "note", *LEVELS}
 _CONFIDENCE = {"verified", "second_hand", "from_memory", "conflicting", "site"}
@@ -253,7 +255,7 @@ def builtin_names() -> list[str]:
     )
 
 
-def load(names: list[str] | tuple[str, ...] = ("acr-mri-2022",)) -> CriteriaSet:
+def load(names: list[str] | tuple[str, ...] = DEFAULT) -> CriteriaSet:
     """Read criteria sets, by name or as paths of TOML files, and join them; the first that has a criterion wins."""
     sets, problems = [], []
     for name in names:

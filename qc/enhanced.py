@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from pydicom.datadict import keyword_for_tag
 
-from qc.header import PARSE_ERRORS, Parsed, sequence
+from qc.header import PARSE_ERRORS, Parsed, reference_amplitude, sequence
 from qc.study import Frame, Instance
-from qc.tags import NM_VECTORS
+from qc.tags import NM_VECTORS, SIEMENS_PROTOCOL
 from qc.values import Problem
 
 MAX_FRAMES = 200_000
@@ -46,6 +46,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "ContrastBolusUsageSequence": {"ContrastBolusAgentPhase": "ContrastBolusAgentPhase"},
     "TemporalPositionSequence": {"TemporalPositionTimeOffset": "TemporalPositionTimeOffset"},
     "MRTimingAndRelatedParametersSequence": {"RepetitionTime": "RepetitionTime", "FlipAngle": "FlipAngle"},
+    "MRImagingModifierSequence": {"TransmitterFrequency": "ImagingFrequency", "PixelBandwidth": "PixelBandwidth"},
     "MRImageFrameTypeSequence": {"FrameType": "ImageType", "ComplexImageComponent": "ComplexImageComponent"},
     "CTImageFrameTypeSequence": {"FrameType": "ImageType"},
     "CTReconstructionSequence": {"ConvolutionKernel": "ConvolutionKernel", "ReconstructionDiameter": "ReconstructionDiameter"},
@@ -190,6 +191,9 @@ def _functional_groups(instance: Instance, parsed: Parsed, per_frame: list[Any],
     told = instance.get("NumberOfFrames", 1)
     if len(per_frame) != told:
         instance.problems.append(Problem("header.functional_groups", facts=(("items", len(per_frame)), ("frames", told))))
+    reference = _siemens_reference(shared_items[0]) if shared_items else None
+    if reference is not None:
+        instance.tags["SiemensReferenceAmplitude"] = reference
     for keyword, value in shared.items():
         instance.tags.setdefault(keyword, value)
     pointers = _dimension_pointers(parsed)
@@ -202,6 +206,17 @@ def _functional_groups(instance: Instance, parsed: Parsed, per_frame: list[Any],
             own.update(_flatten(per_frame[index]))
         rows.append(Frame(instance, index, own))
     return rows
+
+
+def _siemens_reference(shared: Any) -> float | None:
+    """Look for the protocol text that newer Siemens scanners keep in a private sequence of the shared functional groups."""
+    group, creator, byte = SIEMENS_PROTOCOL[1]
+    try:
+        inner = shared.private_block(group, creator)[0xFE].value[0]
+        protocol = inner.private_block(group, creator)[byte].value
+    except (*PARSE_ERRORS, KeyError, IndexError, TypeError):
+        return None
+    return reference_amplitude(protocol) if isinstance(protocol, bytes) else None
 
 
 def _dimension_pointers(parsed: Parsed) -> tuple[str, ...]:

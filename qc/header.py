@@ -18,7 +18,7 @@ from pydicom.uid import UID
 
 from qc import forms
 from qc.study import Presence
-from qc.tags import KEPT, PRIVATE, TEXT_VRS
+from qc.tags import KEPT, PRIVATE, SIEMENS_PROTOCOL, SIEMENS_REFERENCE, TEXT_VRS
 from qc.values import Problem, encodings, plain
 
 IMPLICIT, DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
@@ -325,6 +325,16 @@ class HeaderReader:
 
     def _private(self, parsed: Parsed, values: dict[str, Any]) -> None:
         """Private attributes, through their creator."""
+        for group, creator, byte in SIEMENS_PROTOCOL:
+            for block in range(0x10, 0x20):
+                owner = parsed.elements.get(group << 16 | block)
+                if owner is None:
+                    break
+                element = parsed.elements.get(group << 16 | block << 8 | byte)
+                if uid_text(owner) == creator and isinstance(element, RawDataElement) and isinstance(element.value, bytes):
+                    reference = reference_amplitude(element.value)
+                    if reference is not None:
+                        values["SiemensReferenceAmplitude"] = reference
         for (group, creator, byte), (name, vr) in PRIVATE.items():
             for block in range(0x10, 0x20):
                 owner = parsed.elements.get(group << 16 | block)
@@ -338,6 +348,15 @@ class HeaderReader:
                     value, _ = self._convert(-1, known_vr, element.value, parsed.little_endian, ["iso8859"])
                     if value is not None:
                         values[name] = value
+
+
+def reference_amplitude(protocol: bytes) -> float | None:
+    """Return the reference amplitude of the transmitter in V from the text of a Siemens protocol; None where it does not tell."""
+    found = SIEMENS_REFERENCE.search(protocol)
+    try:
+        return float(found[1]) if found else None
+    except ValueError:
+        return None
 
 
 def sequence(parsed: Parsed, tag: int) -> list[Any]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from qc import identity
-from qc.moments import PLACEHOLDERS, age_gap_years, day_of
+from qc.moments import PLACEHOLDERS, day_of
 from qc.results import Finding, Status, Subject
 from qc.study import Instance, Study
 
@@ -22,11 +22,14 @@ CODES = {
     "under the wrong patient: stop using the study until the PACS administrator has compared it with the order.",
     "identity.history_differs": "Name, birth date or sex of this patient ID were different in an earlier study: a correction, a marriage, or a mix-up. "
     "Compare with the hospital's own record.",
-    "identity.history_weight": "The weight changed more than a body does. Dose, SAR and SUV are computed from it; one of the two was mistyped, or it is another person.",
-    "identity.history_size": "The height of an adult changed. One of the two was mistyped, or it is another person.",
-    "identity.history_age": "The age in the header does not fit birth date and study date.",
+    "identity.history_weight": "The weight changed more than a body does. Dose, SAR and SUV are computed from it; one of the two was "
+    "mistyped, or it is another person. Compare with the order and correct the wrong one.",
+    "identity.history_size": "The height of an adult changed. One of the two was mistyped, or it is another person. Compare with the order "
+    "and correct the wrong one.",
     "identity.duplicate_person": "One name and birth date stand under two patient IDs: probably one person with a divided history. Ask for a merge.",
     "identity.uid_two_patients": "One identifier stands under two patients. Whatever is filed by it is mixed up: stop using both until it is settled.",
+    "identity.uid_two_studies": "One series or object identifier stands in two studies of a patient: copied into another study, or given twice. Archives "
+    "keep one of the two; find out which study it belongs to and correct the other at its source.",
 }
 
 
@@ -46,8 +49,8 @@ class PatientRecord:
         M, F, O or empty.
     study_day
         ``YYYYMMDD`` or empty.
-    weight_kg, size_m, age_gap_years
-        Or None. The gap is PatientAge against birth date and study date.
+    weight_kg, size_m
+        Or None.
     adult
         Whether the patient was 18 or older; None where unknown.
     """
@@ -61,7 +64,6 @@ class PatientRecord:
     sex: str = ""
     weight_kg: float | None = None
     size_m: float | None = None
-    age_gap_years: float | None = None
     adult: bool | None = None
 
     def subject(self) -> Subject:
@@ -81,22 +83,32 @@ class HistoryParameters:
         The same for those under 18: newborns gain a quarter of their weight in their first month.
     size_cm
         Largest change of an adult's height.
-    age_years
-        How far PatientAge may lie from birth date and study date.
     """
 
     weight_percent_a_month: float = 20.0
     child_percent_a_month: float = 40.0
     size_cm: float = 3.0
-    age_years: float = 1.0
+
+
+_READ = (
+    "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientWeight", "PatientSize", "StudyDate",
+    "StudyInstanceUID", "SpecificCharacterSet", "PatientIdentityRemoved",
+)  # fmt: skip
 
 
 def record(study: Study) -> list[PatientRecord]:
-    """Return the records of a study: one, or one for each patient where it holds several. None where the identity was removed."""
+    """Return the records of a study: one, or one for each patient where it holds several.
+
+    None where the identity was removed, and none of phantoms: they have no history, and their names and weights mean nothing.
+    """
     found: dict[PatientRecord, None] = {}
-    for instance in study.instances():
-        if instance.get("PatientIdentityRemoved") != "YES":
-            found[_record(instance, study.hash_key)] = None
+    told: set[tuple[Any, ...]] = set()
+    for series in study.series:
+        for instance in () if series.klass.startswith("phantom:") else series.instances:
+            values = (*[instance.get(keyword) for keyword in _READ], identity.name_is_readable(instance))
+            if values not in told and instance.get("PatientIdentityRemoved") != "YES":  # of a thousand images most say the same
+                found[_record(instance, study.hash_key)] = None
+            told.add(values)
     return _without_poorer(list(found))
 
 
@@ -112,16 +124,19 @@ def _record(instance: Instance, key: bytes) -> PatientRecord:
     return PatientRecord(
         str(get("StudyInstanceUID", "")),
         str(get("StudyDate", "")).replace(".", "") if day is not None else "",
-        identity.keyed_hash(key, number) if number and not identity.stands_in(number) else "",
-        identity.keyed_hash(key, name, known_birth) if name and known_birth and not identity.stands_in(name) else "",
-        identity.keyed_hash(key, name) if name and not identity.stands_in(name) else "",
+        identity.keyed_hash(key, number) if _somebody(number) else "",
+        identity.keyed_hash(key, name, known_birth) if known_birth and _somebody(name) else "",
+        identity.keyed_hash(key, name) if _somebody(name) else "",
         identity.keyed_hash(key, known_birth) if known_birth else "",
         str(get("PatientSex", "")) if get("PatientSex") in ("M", "F", "O") else "",
         float(weight) if isinstance(weight, (int, float)) and weight > 0 else None,
         float(size) if isinstance(size, (int, float)) and size > 0 else None,
-        age_gap_years(get("PatientAge"), born, day) if born is not None and day is not None and born <= day else None,
         (day - born) / 365.25 >= 18 if born is not None and day is not None and born <= day else None,
     )
+
+
+def _somebody(text: str) -> bool:
+    return bool(text) and not identity.stands_in(text) and not identity.names_phantom(text)
 
 
 def _without_poorer(records: list[PatientRecord]) -> list[PatientRecord]:
@@ -152,24 +167,25 @@ def compare(rows: Iterable[PatientRecord], params: HistoryParameters = HistoryPa
         yield from _persons(found)
         yield from _changes(found, "weight_kg", "identity.history_weight", params)
         yield from _changes([row for row in found if row.adult], "size_m", "identity.history_size", params)
-        for row in found:
-            if row.age_gap_years is not None and abs(row.age_gap_years) > params.age_years:
-                text = f"PatientAge is {abs(row.age_gap_years):.0f} years off birth date and study date"
-                yield Finding("identity.history_age", Status.WARN, text, row.subject(), {"patient": row.id_hash})
 
 
 def _persons(rows: list[PatientRecord]) -> Iterator[Finding]:
-    """Name, birth date, sex against the last study that has them."""
-    last: dict[str, str] = {}
-    for row in rows:
-        told = {"birth date": row.birth_hash, "name": row.name_hash, "sex": row.sex}
-        differ = [what for what, value in told.items() if value and last.get(what, value) != value]
+    """Name, birth date, sex against the last study that has them. What differs within one study is told by the check of that study."""
+    last: dict[str, set[str]] = {}
+    for _, group in groupby(rows, key=lambda row: (row.study_day, row.study_uid)):
+        found = list(group)
+        told = {
+            "birth date": {row.birth_hash for row in found} - {""},
+            "name": {row.name_hash for row in found} - {""},
+            "sex": {row.sex for row in found} - {""},
+        }
+        differ = [what for what, values in told.items() if values and last.get(what) and not values & last[what]]
         if differ:
-            both = {"birth date", "name"} <= set(differ)
+            row, both = found[0], {"birth date", "name"} <= set(differ)
             code, status = ("identity.other_person", Status.FAIL) if both else ("identity.history_differs", Status.WARN)
             text = f"{', '.join(differ)} of patient {row.id_hash} differ{'s' if len(differ) == 1 else ''} from the study before"
             yield Finding(code, status, text, row.subject(), {"patient": row.id_hash, "what": differ})
-        last.update({what: value for what, value in told.items() if value})
+        last.update({what: values for what, values in told.items() if values})
 
 
 def _changes(rows: list[PatientRecord], field: str, code: str, params: HistoryParameters) -> Iterator[Finding]:
@@ -195,13 +211,15 @@ def _changes(rows: list[PatientRecord], field: str, code: str, params: HistoryPa
 
 
 def same_person(rows: Iterable[PatientRecord]) -> Iterator[Finding]:
-    """Report one name and birth date under two patient IDs, once a person."""
+    """Report one name and birth date under two patient IDs, once a person; two IDs of one study are told by the check of that study."""
     ids: dict[str, dict[str, PatientRecord]] = defaultdict(dict)
+    studies: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         if row.person_hash and row.id_hash:
             ids[row.person_hash].setdefault(row.id_hash, row)
+            studies[row.person_hash].add(row.study_uid)
     for person, found in ids.items():
-        if len(found) > 1:
+        if len(found) > 1 and len(studies[person]) > 1:
             marks = sorted(found)
             text = f"one name and birth date under {len(marks)} patient IDs: {', '.join(marks[:5])}"
             newest = max(found.values(), key=lambda row: (row.study_day, row.study_uid))
@@ -209,35 +227,63 @@ def same_person(rows: Iterable[PatientRecord]) -> Iterator[Finding]:
 
 
 def shared_identifiers(rows: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
-    """Report identifiers that stand under two patients.
+    """Report identifiers that stand under two patients, or in two studies of one.
 
     Parameters
     ----------
     rows
-        Mappings with ``id_hash``, ``level`` (``study``, ``series`` or ``instance``), ``uid``, and ``study_uid``. Empty hashes and UIDs are
-        left out: unknown is not another patient.
+        Mappings with ``id_hash``, ``level`` (``study``, ``series`` or ``instance``), ``uid``, and ``study_uid``. An empty hash is an unknown
+        patient, who may be the same; empty UIDs are left out.
 
     Yields
     ------
     Finding
-        One a study where all that is shared lies within it, else one an identifier; the widest level only.
+        One for each set of studies that share something, at the widest level only.
     """
-    holders: dict[tuple[str, str], set[str]] = defaultdict(set)
-    studies: dict[tuple[str, str], str] = {}
+    patients: dict[tuple[str, str], set[str]] = defaultdict(set)
+    studies: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
-        if row["id_hash"] and row["uid"]:
+        if row["uid"]:
             key = (str(row["level"]), str(row["uid"]))
-            holders[key].add(str(row["id_hash"]))
-            studies.setdefault(key, str(row.get("study_uid", "")))
-    told: set[str] = set()
+            patients[key].update([str(row["id_hash"])] if row["id_hash"] else [])
+            studies[key].add(str(row.get("study_uid", "")))
     for level in ("study", "series", "instance"):
-        for (its_level, uid), patients in sorted(holders.items()):
-            study = studies[(its_level, uid)]
-            if its_level != level or len(patients) < 2 or study in told:
-                continue
-            told.add(study)
-            text = f"one {level} UID stands under {len(patients)} patients: {', '.join(sorted(patients)[:5])}"
-            subject = Subject("patient", study or None, uid if level == "series" else None, uid if level == "instance" else None)
-            yield Finding(
-                "identity.uid_two_patients", Status.FAIL, text, subject, {"level": level, "uid": uid, "patients": sorted(patients)}
-            )
+        by_studies: dict[frozenset[str], list[str]] = defaultdict(list)
+        for its_level, uid in sorted(studies):
+            if its_level == level and (len(patients[its_level, uid]) > 1 or len(studies[its_level, uid]) > 1):
+                by_studies[frozenset(studies[its_level, uid])].append(uid)
+        for where, uids in by_studies.items():
+            yield _shared(level, uids, sorted(where), sorted(set().union(*(patients[level, uid] for uid in uids))))
+        for key in [key for key in studies if frozenset(studies[key]) in by_studies]:
+            del studies[key]
+
+
+def _shared(level: str, uids: list[str], where: list[str], patients: list[str]) -> Finding:
+    what = f"one {level} UID stands" if len(uids) == 1 else f"{len(uids)} {level} UIDs stand"
+    details = {"level": level, "uid": uids[0], "count": len(uids), "patients": patients, "studies": where[:20]}
+    subject = Subject("patient", where[0] or None, uids[0] if level == "series" else None, uids[0] if level == "instance" else None)
+    if len(patients) > 1:
+        text = f"{what} under {len(patients)} patients: {', '.join(patients[:5])}"
+        return Finding("identity.uid_two_patients", Status.FAIL, text, subject, details)
+    return Finding("identity.uid_two_studies", Status.WARN, f"{what} in {len(where)} studies", subject, details)
+
+
+def across(records: Iterable[PatientRecord], params: HistoryParameters = HistoryParameters()) -> list[Finding]:
+    """Compare all records: one patient over time, then one person under several IDs."""
+    rows = list(records)
+    return [*compare(rows, params), *same_person(rows)]
+
+
+def mark(found: Finding) -> tuple[Any, ...]:
+    """Return what tells one contradiction from another, whatever its wording."""
+    return (
+        found.code,
+        found.details.get("person") or found.subject.study_uid,
+        *(str(found.details.get(name)) for name in ("what", "patients")),
+    )
+
+
+def news(after: Iterable[Finding], before: Iterable[Finding]) -> list[Finding]:
+    """Return the findings of `after` that were not there in `before`: what one more study brought to light."""
+    known = {mark(found) for found in before}
+    return [found for found in after if mark(found) not in known]

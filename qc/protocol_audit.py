@@ -10,14 +10,17 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from qc.moments import DAY_S
 from qc.protocol import Comparison, Protocol, ProtocolSet, Row, Value, compare
 from qc.results import Finding, Status, Subject
 
 CODES = {
     "protocol.deviates": "The series was not acquired as its protocol says. Measurements that depend on these parameters cannot be compared with "
     "earlier ones; ask why it was changed, or learn the protocol anew if it was on purpose.",
-    "protocol.images": "Fewer images than this protocol gives. The scan was stopped, or images are still on the way.",
-    "protocol.vertical": "Series of one study that must fit together (a field map and the images it corrects) were acquired differently.",
+    "protocol.images": "Fewer images than this protocol gives. The scan was stopped, or images are still on the way: compare with the "
+    "scanner's own count.",
+    "protocol.vertical": "Series of one study that must fit together (a field map and the images it corrects) were acquired differently. Do "
+    "not combine them before somebody has looked at the parameters in the table.",
     "protocol.software_changed": "The software of the scanner changed. Compare phantom measurements before and after; trends restart here.",
     "protocol.clock_ahead": "The scanner's clock is ahead: images arrived before they were made. Set the clock; until then times and uptake times are wrong.",
     "protocol.clock_changed": "The scanner's clock was moved, against the time of arrival. Days before and after do not compare to the minute.",
@@ -145,8 +148,11 @@ class Arrival:
     study_uid: str = ""
 
 
-def clock(arrivals: Iterable[Arrival], tolerance_s: float = 300.0) -> Iterator[Finding]:
+def clock(arrivals: Iterable[Arrival], tolerance_s: float = 300.0, slowest_s: float = 7200.0) -> Iterator[Finding]:
     """Watch the scanner's clock against the time of arrival.
+
+    What came later than `slowest_s` was fetched at some other time and says nothing about the clock; what was made more than a day ahead
+    is a wrong date, which has a finding of its own (``header.date``).
 
     The shortest delay of a day is the clock's offset plus the fastest way here. A negative one is certain: the clock is ahead. One that
     changes from day to day by more than the tolerance, and stays for another day, is a clock that was moved: a single slow day is not.
@@ -154,6 +160,8 @@ def clock(arrivals: Iterable[Arrival], tolerance_s: float = 300.0) -> Iterator[F
     days: dict[str, dict[Any, tuple[float, str]]] = defaultdict(dict)
     for one in arrivals:
         delay = (one.received_at - one.acquired_at).total_seconds()
+        if not -DAY_S <= delay <= slowest_s:
+            continue
         day = one.received_at.date()
         if day not in days[one.scanner] or delay < days[one.scanner][day][0]:
             days[one.scanner][day] = (delay, one.study_uid)

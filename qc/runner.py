@@ -50,7 +50,7 @@ class Options:
         Class of every image series, whatever the recognisers say; localizers and what is no image keep theirs. Empty: recognise.
     """
 
-    criteria: tuple[str, ...] = ("acr-mri-2022",)
+    criteria: tuple[str, ...] = criteria.DEFAULT
     hash_key: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     only: tuple[str, ...] = ()
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -171,6 +171,8 @@ class Runner:
         with dicom.Intake(self.options.limits) as intake:
             instances = []
             for instance in intake.instances(paths):
+                if not self.options.pixels:  # nobody asked for them, so nobody misses them
+                    instance.problems[:] = [one for one in instance.problems if one.code != "pixels.absent"]
                 instances.append(instance)
                 if progress and len(instances) % 50 == 0:
                     progress(len(instances), 0, "reading headers")
@@ -183,6 +185,7 @@ class Runner:
             for study in report.studies:
                 self.study(study, report, partial(_told, progress, done, total) if progress else None)
                 done += sum(len(series.frames) for series in study.series)
+            self._patients(report)
             if self.options.expect is not None:
                 report.findings += _expected(report, self.options.expect)
         return report
@@ -220,6 +223,13 @@ class Runner:
                 for rejected in report.skipped:
                     run = partial(spec.run, rejected, self.parameters[spec.id])
                     self._call(spec, Subject("file", path=rejected.shown), {}, report, run)
+
+    def _patients(self, report: Report) -> None:
+        """Checks of patients over all studies at hand."""
+        for spec in self.specs:
+            if spec.level == "patient" and report.studies:
+                run = partial(spec.run, tuple(report.studies), self.parameters[spec.id])
+                self._call(spec, Subject("patient"), {}, report, run)
 
     def study(self, study: Study, report: Report, progress: Callable[[str, int], None] | None = None) -> None:
         """Check one study: its series, then the study as a whole."""
@@ -321,7 +331,7 @@ class Runner:
             report.measurements.append(Judged(marked, verdict))
             statuses.append(verdict.status)
             if verdict.status is Status.FAIL:
-                report.findings.append(_exceeded(marked, verdict, spec))
+                report.findings.append(exceeded(marked, verdict, spec))
         report.ran.append(Ran(spec.id, spec.version, subject, worst([*statuses, Status.PASS]), spent + time.perf_counter() - start))
 
 
@@ -358,7 +368,11 @@ def _not_evaluable(spec: CheckSpec, subject: Subject, error: NotEvaluable, resul
     if owed:
         return [metric.missing(error.reason, subject, message=error.message, **error.facts) for metric in owed]
     details = {"reason": error.reason, **error.facts}
-    return [Finding("check.not_evaluable", Status.NOT_EVALUABLE, f"{spec.title}: {error.message}", subject, details)]
+    text = f"{spec.title}: {error.message}"
+    advice = (
+        "Nothing was found wrong, and nothing was found right: this could not be judged. Look at what the message names, then check again."
+    )
+    return [Finding("check.not_evaluable", Status.NOT_EVALUABLE, text, subject, details, advice)]
 
 
 def _broken(name: str, subject: Subject, error: BaseException) -> Finding:
@@ -380,7 +394,8 @@ def _advised(finding: Finding, spec: CheckSpec) -> Finding:
     return replace(finding, advice=advice)
 
 
-def _exceeded(measurement: Measurement, verdict: Any, spec: CheckSpec) -> Finding:
+def exceeded(measurement: Measurement, verdict: Any, spec: CheckSpec) -> Finding:
+    """Return the finding that goes with a measurement outside its limit."""
     metric = next((one for one in spec.metrics if one.id == measurement.metric), None)
     title = metric.title if metric else measurement.metric
     limits = {name: value for name, value in (verdict.limits or {}).items() if value is not None}

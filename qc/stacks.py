@@ -182,6 +182,8 @@ def _indexed(frames: Sequence[Frame], location_of: Sequence[int]) -> tuple[list[
     values = [(value,) if isinstance(value, int) else value for value in values]
     if any(not isinstance(value, tuple) or len(value) != len(pointers) for value in values):
         return None
+    if len(set(values)) < len(values):
+        return None  # two frames with one index: the numbering is faulty (`stack.dimension_index`) and not believed
     varying = [axis for axis in range(len(pointers)) if len({value[axis] for value in values}) > 1]
     free = [axis for axis in varying if not _counts_positions([value[axis] for value in values], location_of)]
     key_of: list[Key] = [tuple(value[axis] for axis in free) for value in values]

@@ -5,6 +5,8 @@ A pydicom data set costs some 90 kB; the values below cost a few kB and are shar
 
 from __future__ import annotations
 
+import re
+
 from pydicom.datadict import tag_for_keyword
 
 PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "IssuerOfPatientID")
@@ -73,6 +75,7 @@ PRIVATE: dict[tuple[int, str, int], tuple[str, str]] = {
     (0x0019, "SIEMENS MR HEADER", 0x0E): ("SiemensGradientDirection", "FD"),
     (0x0051, "SIEMENS MR HEADER", 0x0F): ("SiemensCoil", "LO"),
     (0x0021, "GEMS_RELA_01", 0x4F): ("GELocationsInAcquisition", "SS"),
+    (0x0019, "GEMS_ACQU_01", 0x94): ("GETransmitGain", "SS"),
     (0x0019, "GEMS_ACQU_01", 0xBB): ("GEGradientX", "DS"),
     (0x0019, "GEMS_ACQU_01", 0xBC): ("GEGradientY", "DS"),
     (0x0019, "GEMS_ACQU_01", 0xBD): ("GEGradientZ", "DS"),
@@ -89,6 +92,10 @@ PRIVATE: dict[tuple[int, str, int], tuple[str, str]] = {
     (0x2005, "Philips MR Imaging DD 001", 0xB1): ("PhilipsGradientY", "FL"),
     (0x2005, "Philips MR Imaging DD 001", 0xB2): ("PhilipsGradientZ", "FL"),
 }
+
+# The scan protocol that Siemens keeps as text inside a private attribute, and what is read from it
+SIEMENS_PROTOCOL = ((0x0029, "SIEMENS CSA HEADER", 0x20), (0x0021, "SIEMENS MR SDS 01", 0x19))
+SIEMENS_REFERENCE = re.compile(rb"sTXSPEC\.asNucleusInfo\[0\]\.flReferenceAmplitude\s*=\s*([0-9.]{1,20})[ \t]*\r?\n")  # V
 
 # Attributes whose value is text in the character set of the data set
 TEXT_VRS = frozenset({"PN", "LO", "SH", "LT", "ST", "UT", "UC"})

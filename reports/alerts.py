@@ -1,319 +1,301 @@
-"""Alerts: one message a run, only when something is new, with counts and a link and nothing that names anybody.
+"""Alerts: people are told of a problem when it is new, gets worse or is over, once each, and of nothing else.
 
-    collect (in the transaction that notes a report as written) -> pending -> send -> sent | failed
+    refresh (roll-ups) -> look (what is wrong on a day) -> the ledger (`reports.store.standing`) -> messages in the outbox -> deliver
 
-The outbox is a table. A message is taken by one process at a time, tried again until it is delivered, and carries an id in its
-text that is the same at every attempt: whoever is killed between sending and noting it makes a second copy, never a lost message.
+Looking at a day, the ledger and the messages are one transaction with the note that the day was looked at: whoever is killed tells neither
+twice nor never. Problems come from anywhere: results of studies and charts are looked up here; whoever knows of others (a silent scanner, an
+overdue test, a full disk) gives them as `More`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
-from qc.errors import Transient
-from reports import words
-from reports.store import days
+from reports import alert_words, outbox, trends, words
+from reports.alert_words import LIMIT, TREND
+from reports.outbox import Message, NotSent, deliver, failed, messages, pending, send, sent
+from reports.quiet import ALWAYS, Quiet
 from reports.store import schema as t
-from reports.store.clean import Cleaner
+from reports.store import standing
 from reports.store.connect import insert, now
-from reports.store.ledger import BATCH, batches
+from reports.store.standing import Change, Trouble
 
 if TYPE_CHECKING:
     from reports.store import Store
 
-LIMIT = "limit.exceeded"
-TAKEN_S = 120.0  # for this long nobody else takes a message that is being sent
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 30.0, 3 * 3600.0
+__all__ = [
+    "ALWAYS", "Change", "Message", "More", "NotSent", "Quiet", "Route", "Trouble", "acknowledge", "catch_up", "collect", "deliver", "failed", "from_notices",
+    "look", "messages", "pending", "problems", "send", "sent", "snooze",
+]  # fmt: skip
 
-Notifier = Callable[[str, str, str, str], bool]  # (target URL, title, text, severity) -> taken
-
-
-class NotSent(Transient):
-    """Some targets did not take a message. Names no target: their URLs hold passwords.
-
-    Parameters
-    ----------
-    reached
-        Hashes of the targets that have it now.
-    """
-
-    def __init__(self, text: str, reached: Iterable[str]) -> None:
-        super().__init__(text)
-        self.reached = frozenset(reached)
+OLD_DAYS = 30  # what happened longer before the newest day calls nobody
+CHARTS = ("chart", "charts")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as people get it.
+@dataclass(frozen=True)
+class Route:
+    """Who is told of what.
 
     Attributes
     ----------
-    message_id
-        Stands in `text`; the same at every attempt, so that a second copy is known as one.
-    severity
-        The worst status in it.
-    reached
-        Hashes of the targets that have it already.
+    name
+        Kept with the message; `deliver` finds the targets by it.
+    statuses
+        Tell only of problems with one of these statuses; empty: of all.
     """
 
-    id: int
-    message_id: str
-    title: str
-    text: str
-    severity: str
-    created_at: datetime
-    due_at: datetime
-    attempts: int = 0
-    sent_at: datetime | None = None
-    error: str | None = None
-    reached: frozenset[str] = frozenset()
+    name: str = ""
+    statuses: frozenset[str] = frozenset()
 
 
-# -- what is new ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class More:
+    """Problems that were found elsewhere.
+
+    Attributes
+    ----------
+    troubles
+        What is wrong now; each with a code of its own kind, e.g. ``silent_device``.
+    kinds
+        The kinds of code this look stands for: a problem of such a kind (the part before ``/``) that is not among `troubles` is over.
+    """
+
+    troubles: Sequence[Trouble] = ()
+    kinds: frozenset[str] = frozenset()
+
+    def __or__(self, other: More) -> More:
+        """Return what both found."""
+        return More((*self.troubles, *other.troubles), self.kinds | other.kinds)
 
 
-def collect(store: Store, day: date, link: str = "", minimum: str = "error") -> int:
-    """Put what is new in the report of a day into the outbox, in a transaction of its own; see `collect_in`."""
-    with store.writing() as connection:
-        return collect_in(connection, day, link, minimum)
+@dataclass(frozen=True)
+class Looked:
+    """What a look at the results of a day gave."""
+
+    troubles: list[Trouble] = field(default_factory=list)
+    seen: Callable[[str, str], bool] = lambda _subject, _code: False
 
 
-def collect_in(connection: Connection, day: date, link: str = "", minimum: str = "error") -> int:
-    """Put what is new in the report of a day into the outbox.
+# -- looking ----------------------------------------------------------------------------------------------------
 
-    New is a (study, code, status) that nobody was told of. What several days of one run have to say goes into one message, for a
-    message is added to until somebody begins to send it.
+
+def look(store: Store, day: date) -> Looked:
+    """Return what is wrong in the results of a day, a problem a device and code. The roll-ups must be up to date (`trends.refresh`)."""
+    judged = trends.read(store, day=day)
+    with store.reading() as connection:
+        names = _devices(connection)
+        found = _of_results(connection, day, names)
+        studied = {names[row.device_id][0] for row in connection.execute(_of_day(t.daily_device, day)) if row.studies}
+        measured = {(names[row.device_id][0], row.metric) for row in connection.execute(_of_day(t.daily_metric, day)) if row.n}
+    charts: dict[tuple[int, str], list[trends.Trend]] = {}
+    for one in judged:  # those without a baseline too: after a service what drifted before is over
+        charts.setdefault((one.chart.device_id, one.chart.metric), []).append(one)
+    for (device_id, metric), some in charts.items():
+        number = sum(one.state == "alarm" for one in some)
+        if number:
+            code = f"{TREND}/{metric}"
+            subject, where = f"device:{device_id}", some[0].chart.device
+            found.append(Trouble(subject, code, "warn", alert_words.title_of(code), where, number, CHARTS, always=True))
+
+    def seen(subject: str, code: str) -> bool:
+        kind, _, metric = code.partition("/")
+        if kind == TREND:
+            return (int(subject.partition(":")[2]), metric) in charts
+        return (subject, metric) in measured if kind == LIMIT and metric else subject in studied
+
+    return Looked(found, seen)
+
+
+def _of_day(table: sa.Table, day: date) -> sa.Select:
+    return sa.select(table).where(table.c.day == day)
+
+
+def _devices(connection: Connection) -> Mapping[int | None, tuple[str, str]]:
+    """Return subject and name of each device as people see it, by the number that results carry."""
+    rows = {row.id: row for row in connection.execute(sa.select(t.device.c.id, t.device.c.alias, t.device.c.merged_into))}
+    owners = {number: rows[row.merged_into or number] for number, row in rows.items()}
+    return {None: ("device:unknown", "device not known"), **{number: (f"device:{one.id}", one.alias) for number, one in owners.items()}}
+
+
+def _of_results(connection: Connection, day: date, names: Mapping[int | None, tuple[str, str]]) -> list[Trouble]:
+    """Return what findings and values outside their limits say; the worst status of one problem counts."""
+    merged: dict[tuple[str, str], tuple[str, str, int]] = {}
+
+    def add(device_id: int | None, code: str, status: str, studies: int) -> None:
+        subject, where = names[device_id]
+        before = merged.get((subject, code))
+        if before is None or words.ORDER[status] < words.ORDER[before[1]]:
+            merged[subject, code] = (where, status, studies)
+        elif status == before[1]:
+            merged[subject, code] = (where, status, before[2] + studies)
+
+    for row in connection.execute(_of_day(t.daily_finding, day)):
+        if row.status in words.BAD and row.code != LIMIT:  # the value itself says it
+            add(row.device_id, row.code, row.status, row.studies)
+    for row in connection.execute(_of_day(t.daily_metric, day)).mappings():
+        worst = next((status for status in words.BAD if row[status]), None)
+        if worst:
+            add(row["device_id"], f"{LIMIT}/{row['metric']}", worst, row["bad_studies"])
+    return [Trouble(subject, code, status, alert_words.title_of(code), where, n) for (subject, code), (where, status, n) in merged.items()]
+
+
+# -- telling ----------------------------------------------------------------------------------------------------
+
+
+def catch_up(
+    store: Store,
+    routes: Sequence[Route] = (Route(),),
+    *,
+    minimum: str = "error",
+    link: Callable[[date], str] = lambda _day: "",
+    quiet: Quiet = ALWAYS,
+    more: More | None = None,
+) -> int:
+    """Look at every day whose results changed since it was looked at, oldest first; put what is to be told into the outbox.
 
     Parameters
     ----------
-    link
-        Where the report can be read; empty: the message has none.
+    routes
+        Who is told; none: the ledger is kept, and nobody is told.
     minimum
-        The mildest status that is told of: ``fail``, ``error`` or ``warn``.
+        The mildest status of results that is told of: ``fail``, ``error`` or ``warn``. Chart alarms and `more` are told of always.
+    link
+        Gives the address of the report of a day; empty: the message has none.
+    quiet
+        Hours in which messages wait.
+    more
+        Problems found elsewhere, as they are now.
 
     Returns
     -------
     int
-        How many things were new; 0 means that there is no message.
+        How many changes there were to tell.
     """
-    statuses = words.BAD[: words.BAD.index(minimum) + 1]
-    bad = _bad(connection, day, statuses)
-    if not bad:
-        return 0
-    at = now(connection)
-    told = {"state": "open", "day": day, "first_at": at, "last_at": at}
-    wanted = insert(connection, t.alert).on_conflict_do_nothing().returning(t.alert.c.id)
-    new: list[int] = []
-    for subject, code, status in sorted(bad):  # in one order, so that two at once cannot block each other
-        new += connection.execute(wanted.values(subject=subject, code=code, status=status, **told)).scalars().all()
-    if not new:
-        return 0
-    row = _open_message(connection, at)
-    connection.execute(sa.update(t.alert).where(t.alert.c.id.in_(new)).values(outbox_id=row.id))
-    links = {one["day"]: one["link"] for one in row.content} | {day.isoformat(): link}
-    content = _content(connection, row.id, links)
-    severity = min((status for one in content for status in one["statuses"]), key=words.ORDER.__getitem__)
-    connection.execute(sa.update(t.outbox).where(t.outbox.c.id == row.id).values(content=content, severity=severity))
-    return len(new)
+    trends.refresh(store)
+    with store.reading() as connection:
+        today = now(connection).astimezone(store.zone).date()
+        days = _stale(connection)
+        newest_day = connection.execute(sa.select(sa.func.max(t.trend_day.c.day))).scalar()
+    told = 0
+    for day in days:
+        old = (newest_day - day).days > OLD_DAYS
+        told += _tell(store, day, Looked() if old else look(store, day), routes, minimum, link(day), quiet)
+    if more is not None:
+        other = Looked(list(more.troubles), lambda _subject, code: code.partition("/")[0] in more.kinds)
+        told += _tell(store, today, other, routes, minimum, "", quiet, mark=False)
+    return told
 
 
-def _bad(connection: Connection, day: date, statuses: Sequence[str]) -> set[tuple[str, str, str]]:
-    """Return what is wrong on a day and was not told of: (subject, code, status)."""
-    found = sa.select(t.study.c.study_uid, t.finding.c.code, t.finding.c.status, t.finding.c.details["metric"].as_string())
-    found = found.join(t.study, t.study.c.id == t.finding.c.study_id).where(days.of_day(day), t.finding.c.status.in_(statuses)).distinct()
-    measured = sa.select(t.study.c.study_uid, sa.literal(LIMIT), t.measurement.c.status, t.measurement.c.metric)
-    measured = measured.join(t.study, t.study.c.id == t.measurement.c.study_id)
-    measured = measured.where(days.of_day(day), t.measurement.c.status.in_(statuses)).distinct()
-    rows = [tuple(row) for query in (found, measured) for row in connection.execute(query)]
-    bad = {(f"study:{uid}", f"{code}/{metric}" if code == LIMIT and metric else code, status) for uid, code, status, metric in rows}
-    told = sa.select(t.alert.c.subject, t.alert.c.code, t.alert.c.status)
-    for subjects in batches(sorted({subject for subject, _, _ in bad}), BATCH):
-        bad -= {tuple(row) for row in connection.execute(told.where(t.alert.c.subject.in_(subjects)))}
-    return bad
+def collect(
+    store: Store, day: date, link: str = "", minimum: str = "error", routes: Sequence[Route] = (Route(),), quiet: Quiet = ALWAYS
+) -> int:
+    """Look at one day now; return how many changes there were to tell."""
+    trends.refresh(store)
+    return _tell(store, day, look(store, day), routes, minimum, link, quiet)
 
 
-def _open_message(connection: Connection, at: datetime) -> Row:
-    """Return the message that nobody has begun to send, made if need be."""
-    untouched = sa.and_(t.outbox.c.sent_at.is_(None), t.outbox.c.attempts == 0, t.outbox.c.kind == "news")
-    row = connection.execute(sa.select(t.outbox).where(untouched).order_by(t.outbox.c.id).limit(1).with_for_update()).first()
-    if row is not None:
-        return row
-    values = {"message_id": f"pacsqc-{secrets.token_hex(5)}", "kind": "news", "severity": "", "content": [], "reached": []}
-    return connection.execute(sa.insert(t.outbox).values(**values, created_at=at, due_at=at).returning(t.outbox)).one()
-
-
-def _content(connection: Connection, outbox_id: int, links: dict[str, str]) -> list[dict[str, Any]]:
-    """Count what a message tells of, day by day: studies by status, and by problem."""
-    rows = connection.execute(sa.select(t.alert).where(t.alert.c.outbox_id == outbox_id)).all()
-    content = []
-    for day in sorted({row.day for row in rows}):
-        ours = [row for row in rows if row.day == day]
-        statuses = Counter(status for status, _ in {(row.status, row.subject) for row in ours})
-        problems = Counter((row.status, row.code) for row in ours)
-        ranked = sorted(problems.items(), key=lambda one: (words.ORDER[one[0][0]], -one[1], one[0][1]))
-        content.append(
-            {
-                "day": day.isoformat(),
-                "link": links.get(day.isoformat(), ""),
-                "statuses": {status: statuses[status] for status in words.BAD if statuses[status]},
-                "problems": [{"status": status, "code": code, "studies": number} for (status, code), number in ranked],
-            }
-        )
-    return content
-
-
-# -- the outbox -------------------------------------------------------------------------------------------------
-
-
-def pending(store: Store, *, due_only: bool = True, taken_s: float = TAKEN_S) -> list[Message]:
-    """Take the messages that wait, oldest first: for `taken_s` seconds nobody else gets them, then they wait again.
-
-    Whoever takes a message sends it and says `sent` or `failed`. To look only, use `messages`.
-
-    Parameters
-    ----------
-    due_only
-        Leave those alone whose next attempt is not due yet.
+def _stale(connection: Connection) -> list[date]:
+    """Return the days whose roll-ups were made since they were looked at, oldest first, and all later ones: a problem that is known late
+    may be over since.
     """
+    looked = {row.day: row.looked_at for row in connection.execute(sa.select(t.alert_day))}
+    made = connection.execute(sa.select(t.trend_day).order_by(t.trend_day.c.day)).all()
+    newest = made[-1].day if made else date.max
+    changed = [row.day for row in made if row.day not in looked or row.made_at > looked[row.day]]
+    recent = [day for day in changed if (newest - day).days <= OLD_DAYS]
+    return [row.day for row in made if row.day in changed or (recent and row.day > recent[0])]
+
+
+def _tell(
+    store: Store, day: date, looked: Looked, routes: Sequence[Route], minimum: str, link: str, quiet: Quiet, *, mark: bool = True
+) -> int:
+    wanted = words.BAD[: words.BAD.index(minimum) + 1]
+
+    def tellable(trouble: Trouble) -> bool:
+        return bool(routes) and (trouble.always or trouble.status in wanted)
+
     with store.writing() as connection:
         at = now(connection)
-        free = sa.or_(t.outbox.c.taken_until.is_(None), t.outbox.c.taken_until <= at)
-        waits = sa.and_(t.outbox.c.sent_at.is_(None), free)
-        chosen = sa.select(t.outbox).where(waits, t.outbox.c.due_at <= at) if due_only else sa.select(t.outbox).where(waits)
-        rows = connection.execute(chosen.order_by(t.outbox.c.id).with_for_update(skip_locked=True)).all()
-        taken = {"taken_until": at + timedelta(seconds=taken_s), "attempts": t.outbox.c.attempts + 1}
-        connection.execute(sa.update(t.outbox).where(t.outbox.c.id.in_([row.id for row in rows])).values(**taken))
-    return [_message(row, row.attempts + 1) for row in rows]
+        changes = standing.note(connection, day, looked.troubles, looked.seen, tellable)
+        for route in routes:
+            ours = [one for one in changes if not route.statuses or one.trouble.status in route.statuses]
+            if ours:
+                severity = min((one.trouble.status for one in ours), key=words.ORDER.__getitem__)
+                content = {"day": day.isoformat(), "link": link, "changes": [_plain(one) for one in ours]}
+                outbox.put(connection, route.name, content, severity, quiet.until(at.astimezone(store.zone), severity))
+        if mark:
+            kept = insert(connection, t.alert_day).values(day=day, looked_at=at)
+            connection.execute(kept.on_conflict_do_update(index_elements=["day"], set_={"looked_at": at}))
+    return len(changes)
 
 
-def sent(store: Store, message_id: int) -> None:
-    """Note that a message was delivered to everybody."""
-    with store.writing() as connection:
-        done = {"sent_at": now(connection), "taken_until": None, "error": None}
-        connection.execute(sa.update(t.outbox).where(t.outbox.c.id == message_id, t.outbox.c.sent_at.is_(None)).values(**done))
+def _plain(change: Change) -> dict[str, Any]:
+    one = change.trouble
+    return {
+        "kind": change.kind, "status": one.status, "title": one.title, "where": one.where, "count": one.count, "unit": list(one.unit),
+        "since": change.since.isoformat() if change.since else None,
+    }  # fmt: skip
 
 
-def failed(store: Store, message_id: int, error: Exception | str) -> None:
-    """Note that a message did not get through; it is tried again after 30 s, 1 min, 2 min ... 3 h, for ever."""
-    with store.writing() as connection:
-        row = connection.execute(sa.select(t.outbox).where(t.outbox.c.id == message_id).with_for_update()).one()
-        if row.sent_at is not None:
-            return
-        pause = min(FIRST_PAUSE_S * 2 ** min(max(row.attempts - 1, 0), 30), LONGEST_PAUSE_S)
-        reached = sorted({*row.reached, *getattr(error, "reached", ())})
-        again = {"due_at": now(connection) + timedelta(seconds=pause), "taken_until": None, "reached": reached}
-        connection.execute(sa.update(t.outbox).where(t.outbox.c.id == message_id).values(**again, error=Cleaner().text(error)[:500]))
+# -- the ledger, for people -------------------------------------------------------------------------------------
 
 
-def messages(store: Store, limit: int = 20) -> list[Message]:
-    """Return the newest messages, sent and waiting, newest first; only to look at."""
-    with store.reading() as connection:
-        rows = connection.execute(sa.select(t.outbox).order_by(t.outbox.c.id.desc()).limit(limit)).all()
-    return [_message(row, row.attempts) for row in rows]
-
-
-def deliver(store: Store, urls: Sequence[str], notifier: Notifier | None = None, *, due_only: bool = True) -> tuple[int, int]:
-    """Send what waits; return how many messages were delivered, and how many were not."""
-    done = missed = 0
-    for message in pending(store, due_only=due_only):
-        try:
-            send(message, urls, notifier)
-        except Transient as error:
-            failed(store, message.id, error)
-            missed += 1
-        else:
-            sent(store, message.id)
-            done += 1
-    return done, missed
-
-
-# -- words and sending ------------------------------------------------------------------------------------------
-
-
-def _message(row: Row, attempts: int) -> Message:
-    title, text = _text(row.content, row.message_id)
-    when = (row.created_at, row.due_at)
-    return Message(row.id, row.message_id, title, text, row.severity, *when, attempts, row.sent_at, row.error, frozenset(row.reached))
-
-
-def _text(content: Sequence[dict[str, Any]], message_id: str) -> tuple[str, str]:
-    """Return title and text: counts by severity and problem, day by day, a link each."""
-    totals: Counter[str] = Counter()
-    paragraphs = []
-    for one in content:
-        day = date.fromisoformat(one["day"])
-        totals.update(one["statuses"])
-        lines = [f"New in the report of {words.long_day(day)}:"]
-        for status, number in one["statuses"].items():
-            lines.append(f"{words.STATUS[status].symbol} {words.STATUS[status].word}: {words.studies(number)}")
-            lines += [f"   {_title(p['code'])}: {p['studies']}" for p in one["problems"] if p["status"] == status]
-        paragraphs.append("\n".join(lines + [one["link"]] * bool(one["link"])))
-    counts = ", ".join(f"{totals[status]} {words.STATUS[status].word.lower()}" for status in words.BAD if totals[status])
-    spans = [words.short_day(date.fromisoformat(content[place]["day"])) for place in (0, -1)] if content else []
-    title = f"Image quality {' to '.join(dict.fromkeys(spans))}: {counts}"
-    return title, "\n\n".join([*paragraphs, f"Message {message_id}"])
-
-
-def _title(code: str) -> str:
-    kind, _, metric = code.partition("/")
-    return f"{_metric_title(metric)}: outside its limit" if metric else words.title(kind)
-
-
-@cache
-def _metric_title(metric: str) -> str:
-    from reports.problems import Titles
-
-    return Titles.load().metric(metric)
-
-
-def send(message: Message, urls: Sequence[str], notifier: Notifier | None = None) -> None:
-    """Send a message to all targets that do not have it yet.
+def problems(store: Store, day: date | None = None, *, resolved: int = 0) -> list[dict[str, Any]]:
+    """Return the problems that stand, worst and longest first; `day_number` counts from the day each was first seen.
 
     Parameters
     ----------
-    urls
-        Targets as apprise writes them (``mailtos://...``, ``ntfys://...``).
-    notifier
-        Does the sending; None: apprise.
-
-    Raises
-    ------
-    NotSent
-        If some did not take it, or there are none. Which of them did is kept by `failed`, and they do not get it again.
+    day
+        As of this day: what stood then, and what was over on it. Not given: now.
+    resolved
+        Also so many of those that are over, the newest; only without `day`.
     """
-    notify = notifier or _apprise
-    reached, missed = set(message.reached), []
-    for number, url in enumerate(urls, start=1):
-        mark = hashlib.sha256(url.encode()).hexdigest()[:16]
-        if mark in reached:
-            continue
-        try:
-            why = "" if notify(url, message.title, message.text, message.severity) else "not taken"
-        except (OSError, RuntimeError, TypeError, ValueError) as error:
-            why = type(error).__name__  # its text may quote the URL
-        if why:
-            missed.append(f"target {number} ({url.partition(':')[0][:20]}): {why}")
+    p = t.problem
+    with store.reading() as connection:
+        if day is None:
+            rows = connection.execute(sa.select(p).where(p.c.state != "resolved")).mappings().all()
+            over = sa.select(p).where(p.c.state == "resolved").order_by(p.c.resolved_day.desc(), p.c.id.desc()).limit(resolved)
+            rows = [*rows, *connection.execute(over).mappings()] if resolved else rows
         else:
-            reached.add(mark)
-    if missed or not urls:
-        raise NotSent("; ".join(missed) or "nobody is named to send alerts to", reached)
+            stood = sa.and_(p.c.first_day <= day, sa.or_(p.c.resolved_day.is_(None), p.c.resolved_day >= day))
+            rows = connection.execute(sa.select(p).where(stood)).mappings().all()
+        on_day = sa.select(t.problem_day).where(t.problem_day.c.day == day)
+        seen = {row.problem_id: row for row in connection.execute(on_day)} if day else {}
+    return sorted((_as_of(dict(row), day, seen.get(row["id"])) for row in rows), key=_rank)
 
 
-def _apprise(url: str, title: str, text: str, severity: str) -> bool:
-    import apprise  # takes a third of a second, and only who sends needs it
+def _as_of(row: dict[str, Any], day: date | None, seen: Any) -> dict[str, Any]:
+    if day is not None:
+        row["state"] = "resolved" if row["resolved_day"] == day else "open" if row["state"] == "resolved" else row["state"]
+        row["seen"] = seen is not None
+        row["status"], row["count"] = (seen.status, seen.count) if seen is not None else (row["status"], 0)
+    until = row["resolved_day"] if row["state"] == "resolved" else day or row["last_day"]
+    return {**row, "day_number": (until - row["first_day"]).days + 1}
 
-    target = apprise.Apprise(asset=apprise.AppriseAsset(app_id="pacsqc", app_desc="image quality", async_mode=False))
-    if not target.add(url):
-        return False
-    kind = apprise.NotifyType.WARNING if severity == "warn" else apprise.NotifyType.FAILURE
-    return bool(target.notify(body=text, title=title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT))
+
+def _rank(row: Mapping[str, Any]) -> tuple[bool, int, date, int]:
+    return row["state"] == "resolved", words.ORDER[row["status"]], row["first_day"], row["id"]
+
+
+def acknowledge(store: Store, number: int, who: str, why: str) -> None:
+    """Note that somebody sees to a problem; people then hear only that it got worse or is over."""
+    with store.writing() as connection:
+        standing.acknowledge(connection, number, who, why)
+
+
+def snooze(store: Store, number: int, until: date, who: str, why: str) -> None:
+    """Say nothing of a problem before a day."""
+    with store.writing() as connection:
+        standing.snooze(connection, number, until, who, why)
+
+
+def from_notices(notices: Iterable[Mapping[str, Any]], kinds: Iterable[str]) -> More:
+    """Return notices of the plant (``kind, subject, status, message``) as problems; `kinds` are all there are, open or not."""
+    found = [Trouble(one["subject"], one["kind"], one["status"], one["message"], "", always=True) for one in notices]
+    return More(found, frozenset(kinds))

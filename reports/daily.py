@@ -1,24 +1,25 @@
-"""The daily report: one HTML file that needs no network and no script, with CSV and XLSX of the same frames beside it.
+"""The daily report: one HTML file that needs no network and no script, with PDF, CSV and XLSX beside it.
 
 `gather` reads the store, `render` makes the page, `write` puts the files down and notes that the day was told of.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports import export, figures, frames, problems, strips, words
+from qc.results import Evidence
+from reports import alerts, daily_pdf, due, export, figures, frames, phantom, problems, strips, trend_section, trends, words
+from reports.intake import Intake
+from reports.intake import of_day as intake_of_day
+from reports.page import environment, put
 from reports.problems import Item, Problem, Row, Titles, Unjudged
 
 if TYPE_CHECKING:
-    import jinja2
     import pandas as pd
     from sqlalchemy.engine import Connection
 
@@ -78,14 +79,34 @@ class Day:
     judges: list[Judge]
     unlimited: int
     notes: Counter[str]
-    pictures: dict[int, Any]
+    evidence: dict[int, Evidence]
     frames: dict[str, pd.DataFrame]
+    trends: trend_section.Trends
+    standing: list[Row]  # problems of the ledger: what goes on, and what was over on the day
+    expected: list[due.Expected]  # phantom tests
     site: str = ""
+    intake: Intake = field(default_factory=Intake)
+    phantoms: list[phantom.Written] = field(default_factory=list)
 
     @property
     def unread(self) -> list[Row]:
         """Files that should have been readable."""
         return [row for row in self.skipped if words.worrying(row["reason"], row["path"])]
+
+    @property
+    def missing(self) -> list[due.Expected]:
+        """Phantom tests that were expected on the day and not done."""
+        return [one for one in self.expected if not one.done]
+
+    @property
+    def goes_on(self) -> list[Row]:
+        """Problems that were there before, and those that somebody took up."""
+        return [one for one in self.standing if one["state"] != "resolved" and (one["day_number"] > 1 or one["state"] != "open")]
+
+    @property
+    def over(self) -> list[Row]:
+        """Problems that were over on the day."""
+        return [one for one in self.standing if one["state"] == "resolved"]
 
     @property
     def adds_up(self) -> bool:
@@ -99,7 +120,7 @@ class Day:
         for status in words.BAD:
             if both[status]:
                 return status
-        if self.unread or not self.adds_up:
+        if self.unread or not self.adds_up or self.missing or self.trends.alarms:
             return "warn"
         if not both:
             return "nothing"
@@ -120,7 +141,7 @@ class Day:
                 some = "The only study" if total == 1 else f"All {words.studies(total)}"
             return f"{some} {what}" + (f", and {late} that arrived late" if late else "")
         if status == "warn":
-            return f"{words.count(len(self.unread), 'file')} could not be read" if self.unread else "The counts do not add up"
+            return self._warning
         if status == "nothing":
             return "No studies. Nothing was checked on this day."
         if status == "not_evaluable":
@@ -129,6 +150,17 @@ class Day:
             return "No studies of this day; those that arrived late are in order"
         return "The only study is in order" if total == 1 else f"All {words.studies(total)} are in order"
 
+    @property
+    def _warning(self) -> str:
+        """What is to be looked at where no study is bad."""
+        if self.unread:
+            return f"{words.count(len(self.unread), 'file')} could not be read"
+        if not self.adds_up:
+            return "The counts do not add up"
+        if self.missing:
+            return f"Phantom tests: {len(self.expected) - len(self.missing)} of {len(self.expected)} expected"
+        return f"{words.count(len(self.trends.alarms), 'chart drifts', 'charts drift')} away from the baseline"
+
     def full(self, problem: Problem) -> int:
         """Return how many studies of a problem are shown at length: all, where hardly any would be left."""
         most = FULL[problem.status]
@@ -136,7 +168,7 @@ class Day:
 
     def shown(self, item: Item) -> list[Any]:
         """Return the pictures of an item that are on the page."""
-        return [self.pictures[one] for one in item.evidence if one in self.pictures]
+        return [figures.figure(self.evidence[one]) for one in item.evidence if one in self.evidence]
 
     def strips(self, item: Item) -> list[Any]:
         """Return drawings of where something is missing along a stack."""
@@ -151,8 +183,17 @@ class Day:
         return sorted(groups.items(), key=lambda one: (not one[0][0], -len(one[1]), one[0][1]))
 
 
-def gather(store: Store, day: date, site: str = "") -> Day:
-    """Read everything the report of a day tells of; `site` stands in the footer."""
+def gather(store: Store, day: date, site: str = "", rules: Sequence[due.Rule] = (), holidays: Sequence[date] = ()) -> Day:
+    """Read everything the report of a day tells of.
+
+    Parameters
+    ----------
+    site
+        Stands in the footer.
+    rules, holidays
+        Which phantom tests are expected.
+    """
+    trends.refresh(store)
     at = store.now()  # first: what is done from here on may be told of twice, but never not at all
     tables = {
         "studies": frames.studies(store, day),
@@ -193,9 +234,13 @@ def gather(store: Store, day: date, site: str = "") -> Day:
         judges=_judges(measurements),
         unlimited=sum(row["status"] == "info" for row in measurements),
         notes=Counter(row["code"] for row in findings if row["status"] == "info"),
-        pictures=_pictures(store, found),
+        evidence=_evidence(store, found),
         frames=tables,
+        trends=trend_section.of_day(store, day, titles),
+        standing=alerts.problems(store, day),
+        expected=due.of_day(store, rules, day, holidays),
         site=site,
+        intake=intake_of_day(store, day),
     )
 
 
@@ -232,31 +277,20 @@ def _silent(store: Store, day: date, series: list[Row]) -> list[Any]:
     ]
 
 
-def _pictures(store: Store, found: list[Problem]) -> dict[int, Any]:
-    """Draw the pictures that stand on the page, those of the worst problems first."""
+def _evidence(store: Store, found: list[Problem]) -> dict[int, Evidence]:
+    """Read the pictures that stand on the page, those of the worst problems first."""
     wanted = dict.fromkeys(
         one for problem in found for item in problem.items[: FULL[problem.status] + 1] for one in item.evidence[:PICTURES_ITEM]
     )
-    return {one: figures.figure(evidence) for one, evidence in store.evidence(list(wanted)[:PICTURES_PAGE]).items()}
+    return store.evidence(list(wanted)[:PICTURES_PAGE])
 
 
 # -- the page ---------------------------------------------------------------------------------------------------
 
 
-@cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(words=words, said=words.STATUS)
-    return environment
-
-
 def render(day: Day) -> str:
     """Return the page of a day."""
-    return _environment().get_template("daily.html").render(d=day, name=name_of(day.day), top=PROBLEMS_TOP)
+    return environment().get_template("daily.html").render(d=day, name=name_of(day.day), top=PROBLEMS_TOP)
 
 
 def name_of(day: date) -> str:
@@ -264,8 +298,17 @@ def name_of(day: date) -> str:
     return f"daily-{day.isoformat()}"
 
 
-def write(store: Store, day: date, folder: Path, *, site: str = "", then: Callable[[Connection], object] | None = None) -> Path:
-    """Write the report of a day: HTML, and CSV and XLSX of the same frames.
+def write(
+    store: Store,
+    day: date,
+    folder: Path,
+    *,
+    site: str = "",
+    rules: Sequence[due.Rule] = (),
+    holidays: Sequence[date] = (),
+    then: Callable[[Connection], object] | None = None,
+) -> Path:
+    """Write the report of a day: page, PDF, and CSV and XLSX of the same frames; and a report of each phantom run of that day.
 
     Any day may be written again. What arrives for it from now on stands under "arrived late" in the next report.
 
@@ -273,8 +316,10 @@ def write(store: Store, day: date, folder: Path, *, site: str = "", then: Callab
     ----------
     site
         Name of the site, for the footer.
+    rules, holidays
+        Which phantom tests are expected.
     then
-        Done in the transaction that notes the report as written, e.g. `reports.alerts.collect_in`: together or not at all.
+        Done in the transaction that notes the report as written: together or not at all.
 
     Returns
     -------
@@ -283,23 +328,15 @@ def write(store: Store, day: date, folder: Path, *, site: str = "", then: Callab
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    told = gather(store, day, site)
+    told = gather(store, day, site, rules, holidays)
     name = name_of(day)
     for table, frame in told.frames.items():
-        _put(folder / f"{name}-{table}.csv", lambda path, frame=frame: export.write_csv(frame, path))
-    _put(folder / f"{name}.xlsx", lambda path: export.write_xlsx(told.frames, path))
+        put(folder / f"{name}-{table}.csv", lambda path, frame=frame: export.write_csv(frame, path))
+    put(folder / f"{name}.xlsx", lambda path: export.write_xlsx(told.frames, path))
+    told.phantoms = phantom.write_day(store, day, folder, tables=told.frames, site=site)
     page = folder / f"{name}.html"
     text = render(told)
-    _put(page, lambda path: path.write_text(text, encoding="utf-8"))
+    put(folder / f"{name}.pdf", lambda path: daily_pdf.write(told, path))
+    put(page, lambda path: path.write_text(text, encoding="utf-8"))
     store.report_written(day, page.name, told.written_at, then)
     return page
-
-
-def _put(path: Path, make: Any) -> None:
-    """Write a file beside its place and move it there, so that nobody reads half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        make(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -11,6 +11,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qc.errors import ConfigurationError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -51,6 +53,28 @@ def write_xlsx(frames: Mapping[str, pd.DataFrame], path: Path) -> None:
         for row in _rows(frame):
             sheet.append([_cell(WriteOnlyCell, sheet, value) for value in row])
     book.save(path)
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as Parquet: whole numbers, decimals, dates and texts keep their kinds.
+
+    Raises
+    ------
+    ConfigurationError
+        If the library for it is not installed.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ConfigurationError("Parquet files need pyarrow, which is not installed: install pacsqc[parquet]") from error
+    columns = {name: pa.array([_kept(value) for value in frame[name].tolist()]) for name in _columns(frame)}
+    pq.write_table(pa.table(columns), path)
+
+
+def _kept(value: Any) -> Any:
+    """Return a value as Parquet keeps it; what has a structure of its own as JSON."""
+    return value if isinstance(value, (date, datetime)) and type(value).__name__ != "NaTType" else _plain(value)
 
 
 def _cell(make: Any, sheet: Any, value: Any) -> Any:

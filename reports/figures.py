@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from markupsafe import Markup, escape
@@ -16,6 +17,7 @@ from qc.results import CurveEvidence, Evidence, ImageEvidence, Shape
 from qc.runner import display_unit
 
 WIDTH = 512  # pixels; a larger picture is made smaller for the report
+FEW = 3  # regions without a name that still get the letter of their role
 SHOWN = 300  # screen pixels of the longer side; a small matrix is shown as large as a fine one
 
 # role -> colour, dash (in screen pixels), letter, words
@@ -30,25 +32,53 @@ _DASHES = ("none", "7 4", "2 3", "10 3 2 3", "12 6", "1 5")
 _BOX = (64, 12, 496, 232)  # left, top, right, bottom of the plot within 510 x 280
 
 
-def figure(evidence: Evidence) -> Markup:
-    """Return evidence as an HTML ``<figure>``; every text in it is escaped."""
-    if isinstance(evidence, ImageEvidence):
-        low, high = evidence.window
-        shown = element("span", f"Black to white: {low:.4g} to {high:.4g} {display_unit(evidence.unit)}".rstrip(), class_="legend")
-        kind, body, legend = "image", _image(evidence), _roles(evidence.shapes) + shown
-    else:
-        kind, body, legend = "curve", _curve(evidence), _lines(evidence)
+def figure(evidence: Evidence, picture: str = "") -> Markup:
+    """Return evidence as an HTML ``<figure>``; every text in it is escaped.
+
+    Parameters
+    ----------
+    picture
+        Address that the picture itself is fetched from; empty: it stands in the figure.
+    """
+    is_image = isinstance(evidence, ImageEvidence)
+    legend = Markup("").join(element("span", drawn, " ", text, class_="key") for drawn, text in keys(evidence))
+    if is_image:
+        legend += element("span", window(evidence), class_="legend")
     words = [element("b", evidence.title), " ", evidence.caption]
-    return element("figure", body, element("figcaption", *words, element("span", legend, class_="legend")), class_=kind)
+    caption = element("figcaption", *words, element("span", legend, class_="legend"))
+    return element("figure", drawing(evidence, picture), caption, class_="image" if is_image else "curve")
+
+
+def drawing(evidence: Evidence, picture: str = "") -> Markup:
+    """Return evidence as an ``<svg>`` without title and legend; `picture` as in `figure`."""
+    return _image(evidence, picture) if isinstance(evidence, ImageEvidence) else _curve(evidence)
+
+
+def window(evidence: Evidence) -> str:
+    """Say which values are black and white in a picture."""
+    if not isinstance(evidence, ImageEvidence):
+        return ""
+    low, high = evidence.window
+    return f"Black to white: {low:.4g} to {high:.4g} {display_unit(evidence.unit)}".rstrip()
+
+
+def keys(evidence: Evidence) -> list[tuple[Markup, str]]:
+    """Return what the lines of a drawing mean: a sample of each as ``<svg>``, and words."""
+    if isinstance(evidence, ImageEvidence):
+        used = {shape.role for shape in evidence.shapes}
+        roles = [one for role, one in ROLES.items() if role in used]
+        return [(_sample(colour, dash, dark=True), f"{letter} = {words}") for colour, dash, letter, words in roles]
+    labels = list(evidence.curves) if len(evidence.curves) > 1 else []  # where there is more than one line
+    return [(_sample(_LINES[n % 6], _DASHES[n % 6]), label) for n, label in enumerate(labels)]
 
 
 def element(name: str, *children: object, **attributes: object) -> Markup:
     """Return an element. Children that are no markup yet, and values of attributes, are escaped."""
-    given = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), short(value) if isinstance(value, float) else value)
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(short(value) if isinstance(value, float) else value)}"'
         for key, value in attributes.items()
     )
-    return Markup("<{0}{1}>{2}</{0}>").format(name, given, Markup("").join(escape(child) for child in children))
+    return Markup(f"<{name}{given}>{''.join(map(escape, children))}</{name}>")
 
 
 def short(number: float) -> str:
@@ -59,14 +89,18 @@ def short(number: float) -> str:
 # -- pictures ---------------------------------------------------------------------------------------------------
 
 
-def _image(evidence: ImageEvidence) -> Markup:
+def _image(evidence: ImageEvidence, address: str) -> Markup:
     rows, columns = evidence.image.shape[:2]
     aspect = evidence.aspect if math.isfinite(evidence.aspect) and evidence.aspect > 0 else 1.0
     height = rows * aspect
     size = max(columns, height)
-    picture = element("image", href=f"data:image/png;base64,{_png(evidence)}", width=columns, height=height, preserveAspectRatio="none")
+    picture = element(
+        "image", href=address or f"data:image/png;base64,{_png(evidence)}", width=columns, height=height, preserveAspectRatio="none"
+    )
     taken: list[tuple[float, float, float]] = []
-    shapes = [_shape(shape, aspect, size, taken) for shape in evidence.shapes if shape.points]
+    nameless = Counter(shape.role for shape in evidence.shapes if not shape.label)
+    few = {role for role, number in nameless.items() if number <= FEW}
+    shapes = [_shape(shape, aspect, size, taken, shape.role in few) for shape in evidence.shapes if shape.points]
     shown = {"width": columns * SHOWN / size, "height": height * SHOWN / size}
     return element(
         "svg", picture, *shapes, class_="picture", viewBox=f"0 0 {columns} {short(height)}", **shown, role="img", aria_label=evidence.title
@@ -86,8 +120,11 @@ def _png(evidence: ImageEvidence) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _shape(shape: Shape, aspect: float, size: float, taken: list[tuple[float, float, float]]) -> Markup:
-    """Draw one region twice: dark and wide below, so that it shows on white and on black, then in the colour of its role."""
+def _shape(shape: Shape, aspect: float, size: float, taken: list[tuple[float, float, float]], lettered: bool) -> Markup:
+    """Draw one region twice: dark and wide below, so that it shows on white and on black, then in the colour of its role.
+
+    A region without a name gets the letter of its role where it is `lettered`; of many, dash and colour have to tell.
+    """
     colour, dash, letter, _ = ROLES.get(shape.role, ROLES["measured"])
     # a pixel (row, col) is centred at (col + 0.5, row + 0.5) of the picture
     points = [(col + 0.5, (row + 0.5) * aspect) for row, col in shape.points]
@@ -95,11 +132,12 @@ def _shape(shape: Shape, aspect: float, size: float, taken: list[tuple[float, fl
     if shape.kind == "circle" and len(points) > 1:
         radius = math.dist(*points[:2])
         left, top = points[0][0] - radius, points[0][1] - radius
-    words = f"{letter} {shape.label}".strip()
-    font = size / 24
-    x, y = _free_place(left, top - font * 0.4, len(words), font, size, taken)
-    look = {"fill": colour, "stroke": "#000", "stroke_width": font / 4, "stroke_linejoin": "round", "paint_order": "stroke"}
-    text = element("text", words, x=x, y=y, font_size=font, **look)
+    text = Markup("")
+    if shape.label or lettered:
+        words, font = f"{letter} {shape.label}".strip(), size / 24
+        x, y = _free_place(left, top - font * 0.4, len(words), font, size, taken)
+        look = {"fill": colour, "stroke": "#000", "stroke_width": font / 5, "stroke_linejoin": "round", "paint_order": "stroke"}
+        text = element("text", words, x=x, y=y, font_size=font, **look)
     below = _outline(shape.kind, points, size, stroke="#000", stroke_opacity=".6", stroke_width=4)
     return below + _outline(shape.kind, points, size, stroke=colour, stroke_width=2, stroke_dasharray=dash) + text
 
@@ -133,18 +171,11 @@ def _path(points: Iterable[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{short(x)} {short(y)}" for x, y in points)
 
 
-def _roles(shapes: Iterable[Shape]) -> Markup:
-    """Say what the outlines of a picture mean."""
-    used = {shape.role for shape in shapes}
-    return Markup("").join(
-        _key(colour, dash, f"{letter} = {words}", dark=True) for role, (colour, dash, letter, words) in ROLES.items() if role in used
-    )
-
-
-def _key(colour: str, dash: str, words: str, *, dark: bool = False) -> Markup:
+def _sample(colour: str, dash: str, *, dark: bool = False) -> Markup:
+    """Draw a short piece of a line."""
     ground = element("rect", width=34, height=10, fill="#222" if dark else "#fff")
     line = element("line", x1=2, x2=32, y1=5, y2=5, stroke=colour, stroke_width=2, stroke_dasharray=dash)
-    return element("span", element("svg", ground, line, width=34, height=10, aria_hidden="true"), " ", words, class_="key")
+    return element("svg", ground, line, viewBox="0 0 34 10", width=34, height=10, aria_hidden="true")
 
 
 # -- curves -----------------------------------------------------------------------------------------------------
@@ -232,9 +263,3 @@ def tick_text(value: float, among: Sequence[float]) -> str:
     if step >= 1e5 or step < 1e-4:
         return f"{value:.3g}"
     return f"{value:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
-
-
-def _lines(evidence: CurveEvidence) -> Markup:
-    """Say which line is which, where there is more than one."""
-    labels = list(evidence.curves) if len(evidence.curves) > 1 else []
-    return Markup("").join(_key(_LINES[n % 6], _DASHES[n % 6], label) for n, label in enumerate(labels))

@@ -7,7 +7,7 @@ those of earlier days that arrived after their own report was written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ LEVELS = ("action_low", "tolerance_low", "tolerance_high", "action_high")
 ORIGIN = ("set", "edition", "provenance", "confidence")
 
 # how a person finds the study, in front of every row
-_STUDY = (
+STUDY = (
     t.study.c.study_uid,
     t.study.c.day.label("study_day"),
     t.study.c.local_time.label("study_time"),
@@ -35,7 +35,7 @@ _STUDY = (
     t.study.c.description.label("study_description"),
     t.study.c.patient,
 )
-_SERIES = (
+SERIES = (
     t.device.c.alias.label("device"),
     t.series.c.station,
     t.series.c.modality,
@@ -49,9 +49,9 @@ def studies(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
     """Return the studies of a day, one row each, with roll-ups of their series, results and files."""
     with store.reading() as connection:
         ours = _ours(connection, day, late)
-        frame = _frame(
+        frame = tabulate(
             connection,
-            (*_STUDY, *(t.study.c[name] for name in ("id", "revision", "status", "day_from", "study_at", "done_at", "files"))),
+            (*STUDY, *(t.study.c[name] for name in ("id", "revision", "status", "day_from", "study_at", "done_at", "files"))),
             sa.select().select_from(t.study).where(ours).order_by(t.study.c.day, t.study.c.local_time, t.study.c.study_uid),
         )
         _join_counts(connection, frame, ours)
@@ -74,14 +74,14 @@ def series(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
     with store.reading() as connection:
         names = ("series_uid", "software", "local_time", "instances", "frames", "status")
         device = (t.device.c.id.label("device_id"), t.device.c.reviewed.label("device_reviewed"))
-        columns = (*_STUDY, *_SERIES, *(t.series.c[name] for name in names), *device)
+        columns = (*STUDY, *SERIES, *(t.series.c[name] for name in names), *device)
         rows = (
             sa.select()
             .select_from(lookup.with_device(t.series.join(t.study)))
             .where(_ours(connection, day, late))
             .order_by(t.study.c.day, t.study.c.local_time, t.study.c.study_uid, t.series.c.number, t.series.c.id)
         )
-        return _frame(connection, columns, rows).rename(columns={"local_time": "series_time"})
+        return tabulate(connection, columns, rows).rename(columns={"local_time": "series_time"})
 
 
 def findings(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
@@ -102,14 +102,18 @@ def measurements(store: Store, day: date, *, late: bool = False) -> pd.DataFrame
     )  # fmt: skip
     with store.reading() as connection:
         frame = _results(connection, t.measurement, names, _ours(connection, day, late))
-    for keys, column in ((LEVELS, "limits"), (ORIGIN, "criteria")):
-        snapshots = frame.pop(column)
-        for key in keys:
-            name = f"criteria_{key}" if column == "criteria" else key
-            frame[name] = [(one or {}).get(key) for one in snapshots]
+    snapshots = [flat(limits, criteria) for limits, criteria in zip(frame.pop("limits"), frame.pop("criteria"), strict=True)]
+    for name in (*LEVELS, *(f"criteria_{key}" for key in ORIGIN)):
+        frame[name] = [one[name] for one in snapshots]
     for name in ("value", "uncertainty", *LEVELS):
         frame[name] = frame[name].astype("float64")
     return _worst_first(_last(frame, "details", "evidence", "id"))
+
+
+def flat(limits: Mapping[str, Any] | None, criteria: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the snapshot of a criterion as columns: the four levels, and ``criteria_set``, ``criteria_edition`` ..."""
+    levels = {key: (limits or {}).get(key) for key in LEVELS}
+    return levels | {f"criteria_{key}": (criteria or {}).get(key) for key in ORIGIN}
 
 
 def checkruns(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
@@ -118,7 +122,7 @@ def checkruns(store: Store, day: date, *, late: bool = False) -> pd.DataFrame:
         columns = (t.checkrun.c.check, t.checkrun.c.version, t.checkrun.c.status, sa.func.count().label("runs"))
         columns += (sa.func.sum(t.checkrun.c.seconds).label("seconds"),)
         rows = sa.select().select_from(t.checkrun.join(t.study)).where(_ours(connection, day, late))
-        return _frame(connection, columns, rows.group_by(*columns[:3]).order_by(t.checkrun.c.check, t.checkrun.c.status))
+        return tabulate(connection, columns, rows.group_by(*columns[:3]).order_by(t.checkrun.c.check, t.checkrun.c.status))
 
 
 def skipped(store: Store, day: date) -> pd.DataFrame:
@@ -133,7 +137,9 @@ def skipped(store: Store, day: date) -> pd.DataFrame:
             t.study.c.study_uid,
         )
         rows = sa.select().select_from(t.skipped.outerjoin(t.source).outerjoin(t.study)).where(days.set_aside(connection, day))
-        return _frame(connection, (*columns, t.skipped.c.first_at), rows.order_by(t.skipped.c.reason, t.skipped.c.folder, t.skipped.c.path))
+        return tabulate(
+            connection, (*columns, t.skipped.c.first_at), rows.order_by(t.skipped.c.reason, t.skipped.c.folder, t.skipped.c.path)
+        )
 
 
 def devices(store: Store) -> pd.DataFrame:
@@ -155,7 +161,7 @@ def _ours(connection: Connection, day: date, late: bool) -> sa.ColumnElement[boo
     return days.late(connection, day) if late else days.of_day(day)
 
 
-def _frame(connection: Connection, columns: Sequence[Any], rows: sa.Select) -> pd.DataFrame:
+def tabulate(connection: Connection, columns: Sequence[Any], rows: sa.Select) -> pd.DataFrame:
     """Return the selected columns as a frame; a column keeps its name where there are no rows, and None stays None."""
     import pandas as pd
 
@@ -181,8 +187,8 @@ def _dtype(column: Any) -> str:
 def _results(connection: Connection, table: sa.Table, names: Sequence[str], ours: sa.ColumnElement[bool]) -> pd.DataFrame:
     joined = table.join(t.study, t.study.c.id == table.c.study_id)
     joined = lookup.with_device(joined.outerjoin(t.series, t.series.c.id == table.c.series_id))
-    columns = (*_STUDY, *_SERIES, *(table.c[name] for name in names))
-    return _frame(connection, columns, sa.select().select_from(joined).where(ours).order_by(table.c.id))
+    columns = (*STUDY, *SERIES, *(table.c[name] for name in names))
+    return tabulate(connection, columns, sa.select().select_from(joined).where(ours).order_by(table.c.id))
 
 
 def _join_counts(connection: Connection, frame: pd.DataFrame, ours: sa.ColumnElement[bool]) -> None:

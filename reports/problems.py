@@ -223,20 +223,21 @@ def _value(row: Row, titles: Titles) -> Value:
 def _place(item: Item, row: Row) -> None:
     """Note which series, device and station a row is about."""
     if row["series_uid"]:
-        item.series.setdefault(row["series_uid"], _series_words(row))
+        item.series.setdefault(row["series_uid"], series_words(row))
     item.device = item.device or row["device"] or ""
     if row["station"] and row["station"] not in item.stations:
         item.stations.append(row["station"])
 
 
-def _series_words(row: Row) -> str:
+def series_words(row: Row) -> str:
+    """Name a series by its number and description."""
     number = f"Series {row['series_number']}" if row["series_number"] is not None else "Series without number"
     return f"{number} {row['series_description'] or ''}".strip()
 
 
 def _where(row: Row) -> str:
     """Say which series, and which image of it."""
-    parts = [_series_words(row)] if row["series_uid"] else []
+    parts = [series_words(row)] if row["series_uid"] else []
     if row["frame"] is not None:
         parts.append(f"frame {row['frame']}")
     if row["path"] and (row["instance_uid"] or row["level"] == "file"):

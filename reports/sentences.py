@@ -43,6 +43,7 @@ TITLES = {
     "stack.last_volume_incomplete": "Last repetition was not finished",
     "study.incomplete": "Fewer images in the study than announced",
     "study.more_than_expected": "More images than expected",
+    "study.more_than_announced": "More images than the source counts",
     "geometry.no_position": "Slice positions are missing",
     "geometry.tilt_differs": "Two different gantry tilts",
     # who and when
@@ -54,6 +55,13 @@ TITLES = {
     "identity.placeholder": "Name, ID or birth date is a stand-in",
     "identity.age": "Age does not fit the birth date",
     "identity.born_later": "Birth date lies after the study date",
+    "identity.other_person": "Another person under this patient ID",
+    "identity.history_differs": "Patient's data differ from the study before",
+    "identity.history_weight": "Weight changed more than a body does",
+    "identity.history_size": "Height of an adult changed",
+    "identity.duplicate_person": "One person under two patient IDs",
+    "identity.uid_two_patients": "One identifier under two patients",
+    "identity.uid_two_studies": "One identifier in two studies",
     "study.date_differs": "Study date differs between series",
     "study.series_number_repeated": "Two series have the same number",
     # headers
@@ -78,6 +86,9 @@ TITLES = {
     "header.standard_cosmetic": "Header departs from the standard a little",
     "protocol.deviates": "Scanned differently from the protocol",
     "protocol.images": "Fewer images than the protocol gives",
+    "protocol.software_changed": "The software of the scanner changed",
+    "protocol.clock_ahead": "The scanner's clock is ahead",
+    "protocol.clock_changed": "The scanner's clock was moved",
     "protocol.vertical": "Series of the study do not fit together",
     # pixels
     "pixels.absent": "No image in the file",
@@ -224,7 +235,7 @@ REASONS = {
     "slice_missing": "The slice that this is measured in is missing.",
     "slice_order_unknown": "The order of the slices could not be told.",
     "ramps_not_visible": "The ramps cannot be seen in the slice.",
-    "no_ramps": "The ramps cannot be seen in the slice.",
+    "no_ramps": "No wire ramps can be seen: the phantom has none, or they lie in no slice.",
     "slot_not_found": "The slot was not found in the slice.",
     "bars_not_found": "The bars were not found in the slice.",
     "bar_end_not_found": "The end of a bar was not found.",
@@ -241,6 +252,7 @@ REASONS = {
     "too_few_regions": "Too few regions could be measured.",
     "thickness_implausible": "The slice thickness came out impossible, so it is not given.",
     "nothing_resolved": "No group of holes is resolved.",
+    "no_peak": "The noise is as strong at every frequency; its spectrum has no peak.",
     "nothing_stands_out": "No object can be told from the background.",
     "beads_not_found": "The beads were not found.",
     "beyond_range": "The value lies beyond what this measurement can tell.",
@@ -253,5 +265,20 @@ REASONS = {
     "no_spectrum": "There is no noise spectrum to weigh the object by.",
     "origin_uncertain": "Where the parts of the phantom lie could not be told.",
     "pose_not_found": "How the phantom lies could not be told.",
+    "entered_as_text": "Answered in words, not by a number.",
     "no_baseline": "There is no baseline yet to compare with.",
+}
+
+# what the phantoms are called, by the class of their series without "phantom:"
+PHANTOMS = {
+    "acr_mri_large": "ACR MRI phantom, large",
+    "acr_mri_medium": "ACR MRI phantom, medium",
+    "uniform": "Uniform phantom (MRI)",
+    "acr_ct_464": "ACR CT accreditation phantom (Gammex 464)",
+    "catphan503": "CatPhan 503",
+    "catphan504": "CatPhan 504",
+    "catphan600": "CatPhan 600",
+    "catphan604": "CatPhan 604",
+    "catphan700": "CatPhan 700",
+    "ct_water": "Water phantom (CT)",
 }

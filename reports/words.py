@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -90,6 +91,17 @@ def human(code: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def region(name: str) -> str:
+    """Return a region in words: ``slice5.diagonal_sw`` is "slice 5, diagonal SW"."""
+    text = re.sub(r"(?<=[a-z])(?=\d)", " ", name.replace("_", " ").replace(".", ", "))
+    return re.sub(r"\b(sw|se|hu)\b", lambda found: found[0].upper(), text)
+
+
+def sentences(*texts: str | None) -> str:
+    """Join texts to sentences that end in a full stop."""
+    return " ".join(text if text[-1] in ".!?" else f"{text}." for text in texts if text)
+
+
 def title(code: str) -> str:
     """Return what a finding is called: its title, else its code in words."""
     return TITLES.get(code) or human(code)
@@ -131,15 +143,23 @@ def value(number: float | None, unit: str = "1", uncertainty: float | None = Non
     """
     if number is None or not math.isfinite(number):
         return "no value"
+    text, spread = rounded(number, uncertainty, levels)
+    return _with_unit(f"{text} ± {spread}" if spread else text, unit)
+
+
+def rounded(number: float, uncertainty: float | None = None, levels: tuple[float | None, ...] = ()) -> tuple[str, str]:
+    """Return a value and its uncertainty (empty where that is not known), rounded as `value` says.
+
+    >>> rounded(165.9333, 0.0712)
+    ('165.933', '0.071')
+    """
     known = uncertainty is not None and math.isfinite(uncertainty) and uncertainty > 0
     decimals = _decimals(uncertainty or 0.0, 2) if known else _decimals(number, 4)
     limits = [level for level in levels if level is not None and math.isfinite(level)]
     while decimals < 12 and any(_side(round(number, decimals), level) != _side(number, level) for level in limits):
         decimals += 1
     text = _fixed(number, decimals)
-    if known:
-        return _with_unit(f"{text} ± {_fixed(uncertainty or 0.0, decimals)}", unit)
-    return _with_unit(_trim(text), unit)
+    return (text, _fixed(uncertainty or 0.0, decimals)) if known else (_trim(text), "")
 
 
 def limit_words(row: Mapping[str, Any], unit: str) -> str:

@@ -162,7 +162,7 @@ def test_declaration(spec):
     assert spec.title
     assert spec.source
     assert spec.version >= 1
-    assert spec.level in ("file", "series", "study")
+    assert spec.level in ("file", "series", "study", "patient")
     assert spec.needs in ("headers", "each_frame", "volume")
     assert spec.params() == spec.params()  # every parameter has a default
     for metric in spec.metrics:
@@ -308,14 +308,15 @@ def test_a_series_without_instances(spec):
     if spec.level == "file":
         pytest.skip("its subject is a file")
     series = Series("1.2", "1.2.3", [], next(iter(sorted(spec.applies.classes)), "image"))
-    subject = Study("1.2", [series]) if spec.level == "study" else series
+    study = Study("1.2", [series])
+    subject = {"study": study, "patient": (study,)}.get(spec.level, series)
     with Runner() as runner:
         report = Report()
         if spec.needs == "each_frame":
             runner._each_frame([spec], series, {}, report, None)
         else:
             pixels = () if spec.needs == "headers" else (runner.pixels,)
-            runner._call(spec, subject.subject(), {}, report, lambda: spec.run(subject, *pixels, spec.params()))
+            runner._call(spec, series.subject(), {}, report, lambda: spec.run(subject, *pixels, spec.params()))
     assert [one.details["traceback"] for one in report.findings if one.status is Status.ERROR] == []
 
 

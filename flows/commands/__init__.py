@@ -8,13 +8,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qc.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from reports.store import Store
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
@@ -52,3 +57,29 @@ def refuse(problems: Sequence[str]) -> None:
     """End with all problems of a call, if there are any."""
     if problems:
         raise ConfigurationError(list(problems))
+
+
+@contextmanager
+def store_of(context: typer.Context, data: Path | None) -> Iterator[Store]:
+    """Give the database of the settings; what is wrong is told in words."""
+    from flows import daily, outcome, settings
+    from flows.voice import errors_in_words
+
+    with errors_in_words(), settings.overridden(context.obj, data_folder=data) as chosen:
+        outcome.check_data_folder(chosen)
+        with daily.open_for(chosen) as store:
+            yield store
+
+
+def parse_day(text: str) -> date:
+    """Read a day.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is none.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{text!r} is no date; write it as YYYY-MM-DD, e.g. 2026-11-25") from error

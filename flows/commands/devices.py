@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands import Csv, DataFolder, Json, check_forms, group, print_rows, refuse
-from flows.voice import errors_in_words
+from flows.commands import Csv, DataFolder, Json, check_forms, group, print_rows, refuse, store_of
 from qc.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from reports.store import Device, Store
+    from reports.store import ByHand, Device, Store
 
 app = group(
     "Devices: told apart by serial number, then station name; made when their first images come. Changes are logged with your login name."
@@ -23,18 +20,7 @@ Which = Annotated[str, typer.Argument(metavar="DEVICE", help="Number or name of 
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the log of changes.")]
 
 
-@contextmanager
-def _store(context: typer.Context, data: DataFolder) -> Iterator[Store]:
-    """Give the database of the settings; what is wrong is told in words."""
-    from flows import daily, outcome, settings
-
-    with errors_in_words(), settings.overridden(context.obj, data_folder=data) as chosen:
-        outcome.check_data_folder(chosen)
-        with daily.open_for(chosen) as store:
-            yield store
-
-
-def _find(store: Store, which: str) -> Device:
+def find(store: Store, which: str) -> Device:
     """Return the device that a number or a name means."""
     devices = store.devices()
     wanted = which.casefold().strip()
@@ -70,7 +56,7 @@ def list_(
       pacsqc device list
       pacsqc device list --csv > devices.csv
     """
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         refuse(check_forms(as_json, as_csv))
         rows = [_row(device) for device in store.devices() if every or device.merged_into is None]
     print_rows(rows, as_json, as_csv, _listing(rows))
@@ -125,8 +111,8 @@ def rename(
     """
     from flows.who import login
 
-    with _store(context, data) as store:
-        found = _find(store, device)
+    with store_of(context, data) as store:
+        found = find(store, device)
         store.rename_device(found.id, alias, login(), reason)
         typer.echo(f"Device {found.id} is now called {' '.join(alias.split())} (was {found.alias}).")
 
@@ -151,9 +137,9 @@ def merge(
     """
     from flows.who import login
 
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         refuse(["name the device that stays (--into), or --undo"] if undo == bool(into) else [])
-        one, other = _find(store, device), _find(store, into) if into else None
+        one, other = find(store, device), find(store, into) if into else None
         store.merge_devices(one.id, other.id if other else None, login(), reason)
         where = f"part of {other.alias} ({other.id})" if other else "a device of its own"
         typer.echo(f"{one.alias} ({one.id}) is {where} from now on.")
@@ -182,11 +168,11 @@ def criteria(
 
     from flows.who import login
 
-    with _store(context, data) as store:
+    with store_of(context, data) as store:
         refuse(["name criteria sets, or --site, not both"] if site == bool(sets) else [])
         # a file is looked for from wherever the next run is started: keep where it is
         names = tuple(str(Path(name).absolute()) if name.endswith(".toml") else name for name in sets or ())
-        found = _find(store, device)
+        found = find(store, device)
         store.set_device_criteria(found.id, names, login(), reason)
         typer.echo(f"{found.alias} is judged by {', '.join(names) or 'the sets of the site'}.")
 
@@ -205,7 +191,64 @@ def review(
     """
     from flows.who import login
 
-    with _store(context, data) as store:
-        for found in [_find(store, name) for name in device]:
+    with store_of(context, data) as store:
+        for found in [find(store, name) for name in device]:
             store.review_device(found.id, login())
             typer.echo(f"{found.alias} ({found.id}): reviewed.")
+
+
+@app.command("by-hand", short_help="What people set by hand in phantom tests; end its use.")
+def by_hand(
+    context: typer.Context,
+    device: Annotated[str | None, typer.Argument(metavar="[DEVICE]", help="Number or name; none: all.")] = None,
+    forget: Annotated[str | None, typer.Option(metavar="TEST", help="Use what was set for this test no more in automatic runs.")] = None,
+    reason: Why = "",
+    data: DataFolder = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List what people set by hand in phantom tests (`pacsqc phantom --set`), or end its use in the automatic runs of a device.
+
+    \b
+    Examples:
+      pacsqc device by-hand
+      pacsqc device by-hand 3 --forget acr_mri.piu --reason "bubble is gone"
+    """
+    from flows.who import login
+
+    with store_of(context, data) as store:
+        refuse([*check_forms(as_json, as_csv), *(["name the device whose runs are meant"] if forget and not device else [])])
+        found = find(store, device) if device else None
+        if forget and found:
+            if not store.forget_by_hand(found.id, forget, login(), reason):
+                names = sorted({one.check for one in store.by_hand(found.id) if one.again and one.ended_at is None})
+                raise ConfigurationError(f"nothing set for {forget!r} is in use on {found.alias}; in use: {', '.join(names) or 'nothing'}")
+            typer.echo(f"{found.alias} ({found.id}): {forget} is measured as usual from now on.")
+            return
+        names = {one.id: one.alias for one in store.devices()}
+        rows = [_set_row(one, names) for one in store.by_hand(found.id if found else None)]
+    print_rows(rows, as_json, as_csv, _set_listing(rows))
+
+
+def _set_row(one: ByHand, names: dict[int, str]) -> dict[str, Any]:
+    return {
+        "device": names.get(one.device_id, "") if one.device_id is not None else "",
+        "test": one.check,
+        "set": ", ".join(f"{name}={value}" for name, value in one.parameters.items()),
+        "who": one.who,
+        "at": one.at.isoformat(timespec="seconds"),
+        "reason": one.why,
+        "in_use": one.again and one.ended_at is None,
+    }
+
+
+def _set_listing(rows: list[dict[str, Any]]) -> str:
+    from flows.terminal import safe, table
+
+    if not rows:
+        return "Nothing was set by hand yet (`pacsqc phantom --set`).\n"
+    lines = [("DEVICE", "TEST", "SET", "BY", "AT", "REASON", "")]
+    for row in rows:
+        cells = tuple(safe(str(row[name])) for name in ("device", "test", "set", "who", "at", "reason"))
+        lines.append((*cells, "in automatic runs" if row["in_use"] else ""))
+    return table(lines)

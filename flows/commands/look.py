@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands import Json, check_forms, refuse
+from flows.commands import DataFolder, Json, check_forms, refuse
 from flows.voice import errors_in_words, page_options, progress
 from qc.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from qc.check import CheckSpec
     from qc.runner import Options, Report
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders, files, zip archives or DICOMDIR media.")]
@@ -94,12 +95,31 @@ def phantom(
     as_csv: AsCsv = False,
     strict: Strict = False,
     criteria: Criteria = None,
+    by_hand: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="TEST.WHAT=VALUE",
+            help="Set a slice, centre, angle or region by hand, e.g. acr_mri.piu.slice_number=6. May be repeated; needs --reason.",
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why it is set by hand; kept with the values.")] = "",
+    again: Annotated[bool, typer.Option("--again", help="Automatic runs of this scanner use what is set here, too.")] = False,
+    data: DataFolder = None,
     verbose: Verbose = False,
+    report_folder: Annotated[
+        Path | None, typer.Option("--report", metavar="FOLDER", help="Write a report of each visit there: a page, and a PDF to file.")
+    ] = None,
 ) -> None:
     """Measure phantoms: only the phantom tests, each on the series in which its phantom is recognised.
 
     A phantom that is not recognised (off centre, odd size, much artefact) is named by --as; the names are those behind
     "phantom:" in `pacsqc checks`. Localizers are left out in any case. `pacsqc checks NAME` explains a test.
+
+    What a test took wrong may be set by hand (--set): `pacsqc checks NAME` lists what it has, of which slice_number, center_row_px,
+    center_col_px, roll_deg and region_radius_mm say where to measure. Each value then tells who set what, when and why.
+    Where there are settings (pacsqc.toml, --data) it is kept in the database and in its audit log; `pacsqc device by-hand`
+    lists it, and ends what --again began.
 
     \b
     Examples:
@@ -107,6 +127,9 @@ def phantom(
       pacsqc phantom acr/ --as acr_mri_large       it is one, also if it does not look so
       pacsqc phantom acr/ --criteria acr-mri-2018  judge by other limits
       pacsqc phantom acr/ --csv >> results.csv     for a spreadsheet
+      pacsqc phantom acr/ --report reports/        with a page and a PDF to be signed and filed
+      pacsqc phantom acr/ --set acr_mri.thickness.roll_deg=1.2 --reason "slot read by eye"
+      pacsqc phantom acr/ --set acr_mri.piu.slice_number=6 --reason "bubble in 7" --again
 
     \b
     Exit codes:
@@ -121,15 +144,70 @@ def phantom(
         _check_call(paths, as_json, as_csv)
         tests = [spec for spec in load_checks() if explain.is_phantom_test(spec)]
         values = {"only": tuple(spec.id for spec in tests), "as_class": explain.phantom_class(tests, as_name) if as_name else ""}
-        report = _run(_options(context.obj, criteria, values), paths)
+        if by_hand or again or reason:
+            report = _run_by_hand(context, criteria, values, paths, _ByHand(by_hand or [], reason, again, data), tests)
+        else:
+            report = _run(_options(context.obj, criteria, values), paths)
     studies, others = explain.phantoms_of(report)
     names = ", ".join(explain.phantom_names(tests))
+    if report_folder and studies:
+        with errors_in_words():
+            _write_reports(context.obj, report, report_folder)
     complaint = f"no phantom was recognised; if there is one, name it by --as: {names}" if report.given and not studies else ""
     if not (as_json or as_csv):  # what nobody looked at is not listed, lest it look as if nothing were wrong with it
         report = dataclasses.replace(report, studies=studies)
         if studies and others:
             typer.echo(f"pacsqc: {others} series without a recognised phantom were left out", err=True)
     _show(report, paths, as_json=as_json, as_csv=as_csv, strict=strict, verbose=verbose, complaint=complaint)
+
+
+def _write_reports(config: Path | None, report: Report, folder: Path) -> None:
+    """Write the reports of the visits and say where they are."""
+    from flows import settings
+    from reports import phantom as reports
+    from reports import phantom_sources
+
+    site = settings.load(config).site
+    try:
+        for run in phantom_sources.from_report(report, timezone=site.timezone, site=site.name):
+            written = reports.write(run, folder)
+            typer.echo(f"pacsqc: report: {written.page}, {written.pdf.name}", err=True)
+    except OSError as error:
+        raise ConfigurationError(f"nothing can be written to the report folder {str(folder)!r}: {error.strerror or error}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class _ByHand:
+    """What a call sets by hand."""
+
+    texts: list[str]
+    reason: str
+    again: bool
+    data: Path | None
+
+
+def _run_by_hand(
+    context: typer.Context, criteria: list[str] | None, values: dict[str, Any], paths: list[Path], asked: _ByHand, tests: list[CheckSpec]
+) -> Report:
+    """Measure with what was set by hand, then keep it where there is a database."""
+    from flows import by_hand, daily, outcome, settings
+    from flows.who import login
+
+    if not asked.texts:
+        raise ConfigurationError("--reason and --again belong to --set TEST.WHAT=VALUE: what is set by hand?")
+    chosen = by_hand.wanted(asked.texts, asked.reason, login(), tests)
+    stored = asked.data is not None or settings.given(context.obj)
+    if asked.again and not stored:
+        raise ConfigurationError("--again needs the database of the automatic runs: call it where pacsqc.toml is, or give --data FOLDER")
+    report = _run(_options(context.obj, criteria, values | {"parameters": by_hand.parameters(chosen)}), paths)
+    if stored:
+        with settings.overridden(context.obj, data_folder=asked.data) as all_of_them:
+            outcome.check_data_folder(all_of_them)
+            with daily.open_for(all_of_them) as store:
+                name = by_hand.keep(store, chosen, report, asked.again)
+        use = f"; the automatic runs of {name} use it from now on (`pacsqc device by-hand` ends that)" if asked.again else ""
+        typer.echo(f"pacsqc: what was set by hand is kept in the database{use}", err=True)
+    return report
 
 
 def _check_call(paths: list[Path], as_json: bool, as_csv: bool) -> None:
@@ -152,8 +230,9 @@ def _options(config: Path | None, criteria: list[str] | None, values: dict[str, 
         from flows import settings  # not at the top: 0.3 s that most calls do not need
 
         if settings.given(config):
-            checks = settings.load(config).checks
-            values |= {"criteria": checks.criteria, "max_volume_mb": checks.max_volume_mb}
+            chosen = settings.load(config)
+            checks = chosen.checks
+            values |= {"criteria": checks.criteria, "max_volume_mb": checks.max_volume_mb, "parameters": settings.parameters(chosen)}
     if criteria:
         values["criteria"] = tuple(criteria)
     return Options(**values)
@@ -233,5 +312,12 @@ def settings(context: typer.Context, as_json: Json = False) -> None:
     from flows import settings as module
 
     with errors_in_words():
-        rows = module.rows(module.load(context.obj))
-    typer.echo(json.dumps(rows, indent=2, ensure_ascii=False) if as_json else module.as_toml(rows), nl=as_json)
+        chosen = module.load(context.obj)
+    rows = module.rows(chosen)
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    from flows import source_settings
+
+    named = source_settings.as_toml(chosen.sources)
+    typer.echo(module.as_toml(rows) + (named or "\n" + source_settings.explained()), nl=False)

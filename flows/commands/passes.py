@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands import DataFolder, Json, Through
+from flows.commands import DataFolder, Json, Through, refuse
 from flows.voice import errors_in_words, progress
 
 if TYPE_CHECKING:
@@ -72,19 +72,44 @@ def report(
     context: typer.Context,
     date: Annotated[str | None, typer.Argument(metavar="[DATE]", help="YYYY-MM-DD; not given: the newest day with studies.")] = None,
     data: DataFolder = None,
+    phantom: Annotated[
+        bool, typer.Option("--phantom", help="Only the reports of the phantom runs of that day, each a page and a PDF.")
+    ] = False,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="With --phantom: only of this device.")] = None,
+    week: Annotated[str | None, typer.Option(metavar="WEEK", help="The report of a week by device, e.g. 2026-W47.")] = None,
+    month: Annotated[str | None, typer.Option(metavar="MONTH", help="The report of a month by device, e.g. 2026-11.")] = None,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Also Parquet files of the same tables (with --week or --month).")] = False,
 ) -> None:
-    """Write the report of a day again, from the stored results, and print where it is.
+    """Write the report of a day, a week or a month from the stored results, and print where it is: HTML, with CSV and XLSX beside it.
+
+    A phantom run has a report of its own: verdicts, pictures, the history of that scanner, lines to sign on. The daily pass
+    writes it beside the report of the day; --phantom writes it again, e.g. after a device was renamed.
 
     \b
     Examples:
       pacsqc report
       pacsqc report 2026-11-25
+      pacsqc report --phantom                          of the newest day with a phantom
+      pacsqc report --phantom 2026-11-25 --device MR1
+      pacsqc report --month 2026-11
+      pacsqc report --week 2026-W47 --parquet
     """
     from flows import outcome, settings
 
     with errors_in_words(), settings.overridden(context.obj, data_folder=data) as chosen:
+        refuse(["--device goes with --phantom only"] if device and not phantom else [])
+        refuse(["name a date, a week or a month; one of them"] if sum(map(bool, (date, week, month))) > 1 else [])
+        refuse(["--phantom takes a date, no week or month"] if phantom and (week or month) else [])
+        refuse(["--parquet goes with --week or --month"] if parquet and not (week or month) else [])
         outcome.check_data_folder(chosen)
-        typer.echo(outcome.write_report(chosen, date))
+        if phantom:
+            from flows.phantom_reports import write_reports
+
+            typer.echo("\n".join(map(str, write_reports(chosen, date, device))))
+        elif week or month:
+            typer.echo(outcome.write_period(chosen, week, month, parquet=parquet))
+        else:
+            typer.echo(outcome.write_report(chosen, date))
 
 
 def demo(

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.sources import Observation, Skip
+from flows.sources.wanted import Wanted, why_not
 from qc import dicom
 from qc.errors import Transient
 from reports.store import Seen
@@ -75,7 +76,11 @@ class FolderSource:
         Where the members of archives are kept.
     not_below
         Folders that are not looked into (the data folder, where it lies inside the inbox).
+    wanted
+        What is taken; None: everything.
     """
+
+    counts = False
 
     def __init__(
         self,
@@ -87,6 +92,7 @@ class FolderSource:
         not_below: Sequence[Path] = (),
         clock: Callable[[], float] = time.time,
         limits: dicom.Limits | None = None,
+        wanted: Wanted | None = None,
     ) -> None:
         self.root = root
         self.quiet_s = quiet_s
@@ -95,6 +101,7 @@ class FolderSource:
         self.not_below = {folder.resolve() for folder in not_below}
         self.clock = clock
         self.limits = limits or dicom.Limits()
+        self.wanted = wanted
 
     def observe(self, cursor: str | None) -> tuple[Observation, str]:
         """Look once. At most `MOST_AT_ONCE` files are read; `Observation.more` says that there are more."""
@@ -126,7 +133,7 @@ class FolderSource:
         """A folder does not count."""
         return None
 
-    def fetch(self, paths: Sequence[Path]) -> list[Path]:
+    def fetch(self, paths: Sequence[Path], study_uid: str = "") -> list[Path]:
         """Return where the files are; nothing is copied."""
         if not self.root.is_dir():
             raise Transient("the inbox folder cannot be reached")
@@ -173,8 +180,14 @@ class FolderSource:
                 place, size = entry.path, entry.size
                 if source.path != path:
                     place, size = self._keep(entry, source.path)
-                uids = (str(instance.get(keyword, "")) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
-                found.seen.append(Seen(place, size, entry.mtime_ns, *uids))
+                study, series, sop = (
+                    str(instance.get(keyword, "")) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+                )
+                why = why_not(self.wanted, instance.get) if self.wanted is not None else None
+                if why is None:
+                    found.seen.append(Seen(place, size, entry.mtime_ns, study, series, sop))
+                else:
+                    found.skipped.append(Skip(place, "not_wanted", why[1]))
             folder = entry.path.rpartition("/")[0]
             for one in intake.rejected:
                 found.skipped.append(Skip(f"{folder}/{one.shown}" if folder else one.shown, one.reason, one.message))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.acr_mri.locate import Located, locate
+from phantoms.acr_mri.position import blurred
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
 from qc.measure import artefacts as measure
@@ -20,6 +21,7 @@ CODES = {
     "acr_mri.zipper": "Radio noise reaches the receiver: close the door, switch off devices in the room one after the other, then call the service.",
     "acr_mri.spikes": "Spikes in the raw data (herringbone): loose metal, dry air or a failing gradient cable; scan again and call the service if it stays.",
     "acr_mri.center_artefact": "A direct-current offset of the receiver; tell the service.",
+    "acr_mri.quadrature_ghost": "The phantom shows again, turned by 180 degrees: the two channels of the receiver are not balanced; tell the service.",
     "acr_mri.wrap": "The object or its wrap-around reaches both borders: enlarge the field of view or use oversampling.",
 }
 
@@ -30,13 +32,17 @@ class ArtefactParameters:
 
     Attributes
     ----------
-    line_z, spike_z, center_z
-        Height over the scatter of the neighbours, in robust SDs.
+    line_z, spike_z, center_z, ghost_z
+        Height over the scatter of the neighbours, in robust SDs (of the mean, for the turned ghost).
+    ghost_percent
+        Turned ghost, in percent of the signal.
     """
 
     line_z: float = 8.0
     spike_z: float = 12.0
     center_z: float = 6.0
+    ghost_z: float = 8.0
+    ghost_percent: float = 0.5
 
 
 @check(
@@ -53,7 +59,7 @@ class ArtefactParameters:
     examples=(Example("acr_mri_large"),),
 )
 def artefacts(series: Series, pixels: PixelAccess, params: ArtefactParameters) -> Iterator[Result]:
-    """Look at slice 7 for lines in the air, spikes in k-space, a bright centre and wrap-around; says nothing where there is nothing."""
+    """Look at slice 7 for lines in the air, spikes in k-space, a bright centre, a turned ghost and wrap-around; says nothing where there is nothing."""
     for located in locate(series, pixels):
         try:
             image, edge = located.slice(7), located.outline(7)
@@ -72,7 +78,9 @@ def _one(
     border = [max(2, int(0.03 * side)) for side in image.shape]
     air[: border[0]], air[-border[0] :], air[:, : border[1]], air[:, -border[1] :] = False, False, False, False
     level = float(np.median(image[np.hypot(rows, columns) < 0.8 * radius_mm]))
-    for axis, name in ((0, "row"), (1, "column")):
+    # what motion throws into the air looks like lines now and then; the test of the position says that the slice is blurred
+    axes = () if 7 in blurred(located) else ((0, "row"), (1, "column"))
+    for axis, name in axes:
         lines = measure.zipper(image, air, axis, params.line_z)
         if lines:
             first, last = lines.numbers[0], lines.numbers[-1]
@@ -90,6 +98,12 @@ def _one(
     z = measure.center_point(image)
     if z > params.center_z:
         yield Finding("acr_mri.center_artefact", Status.WARN, "The centre pixel of slice 7 stands out.", subject, {"z": z, "image": label})
+    turned = measure.quadrature_ghost(image, center, radius_mm, spacing)
+    if turned and 100 * turned[0] > params.ghost_percent and turned[1] > params.ghost_z:
+        message = f"Slice 7 shows the phantom again, turned by 180 degrees, with {100 * turned[0]:.1f} % of its signal."
+        shown = picture(image, message, (), spacing, window=(0.0, max(0.06 * level, 1e-6)))
+        details = {"percent": 100 * turned[0], "z": turned[1], "image": label}
+        yield Finding("acr_mri.quadrature_ghost", Status.WARN, message, subject, details, evidence=(shown,))
     upright, across = measure.wrapped(image, level)
     if upright or across:
         sides = " and ".join(name for name, hit in (("top and bottom", upright), ("left and right", across)) if hit)

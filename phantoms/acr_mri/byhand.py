@@ -65,6 +65,38 @@ class SetByHand:
 
 
 @dataclass(frozen=True)
+class SetRegionByHand(SetByHand):
+    """Base of the parameters of tests with a large round region: its size may be overruled too.
+
+    Attributes
+    ----------
+    region_radius_mm
+        Radius of the large region; 0: that of the phantom (200 or 160 cm2).
+    """
+
+    region_radius_mm: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.region_radius_mm <= 120:
+            raise ValueError(f"region_radius_mm is {self.region_radius_mm:g}; allowed are 10 to 120 mm, or 0 for the usual size")
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether anything was set."""
+        return super().by_hand or self.region_radius_mm > 0
+
+    def radius_mm(self, usual: float) -> float:
+        """Return the radius of the large region."""
+        return self.region_radius_mm or usual
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what goes into the details of every value: nothing where nothing was set."""
+        found = super().recorded()
+        return {"by_hand": {**found["by_hand"], "region_radius_mm": self.region_radius_mm}} if found else {}
+
+
+@dataclass(frozen=True)
 class Override:
     """What a person decided for one check, as it is kept.
 

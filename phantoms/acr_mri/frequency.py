@@ -29,6 +29,11 @@ class FrequencyParameters:
     furthest_percent: float = 10.0
 
 
+def _first(value: object) -> object:
+    """Frequency of the first channel, where several transmit."""
+    return value[0] if isinstance(value, tuple) and value else value
+
+
 @check(
     id="mr.center_frequency",
     version=1,
@@ -50,7 +55,7 @@ def center_frequency(series: Series, params: FrequencyParameters) -> Iterator[Re
         {
             float(value)
             for frame in series.frames
-            for value in [frame.get("ImagingFrequency") or frame.get("TransmitterFrequency")]
+            for value in [_first(frame.get("ImagingFrequency"))]
             if isinstance(value, (int, float)) and value > 0
         }
     )

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phantoms.acr_mri.byhand import SetByHand, attempted
+from phantoms.acr_mri.byhand import SetRegionByHand, attempted
 from phantoms.acr_mri.locate import Located, locate
+from phantoms.acr_mri.placement import center_of, void_distance
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
 from qc.measure import ghosting as measure
 from qc.measure.air import corner_air, mean_square
 from qc.measure.roi import inside_disc
-from qc.measure.uniformity import void_mask
 from qc.picture import circle, picture
 from qc.pixels import PixelAccess
 from qc.results import Measurement, Metric, Result, Shape
@@ -23,9 +23,11 @@ from qc.study import Series
 SOURCE = "ACR Large and Medium Phantom Test Guidance 10/19/2022, percent signal ghosting"
 PSG = Metric("acr_mri.psg", "%", "Percent signal ghosting", "lower", SOURCE)
 
+VOID_MARGIN_MM = 1.5
+
 
 @dataclass(frozen=True)
-class PsgParameters(SetByHand):
+class PsgParameters(SetRegionByHand):
     """Parameters: only what a person sets by hand."""
 
 
@@ -62,7 +64,7 @@ def psg(series: Series, pixels: PixelAccess, params: PsgParameters) -> Iterator[
 def _psg(series: Series, located: Located, region: str, params: PsgParameters) -> Measurement:
     number = params.number(7)
     image, spacing, edge, frame = located.slice(number), located.spacing_mm, located.outline(number), located.frame(number)
-    center = params.center_px or edge.center
+    center = center_of(located, number, params.center_px)
     places = measure.air_ellipses(image.shape, center, edge.radius_mm, spacing)
     full = [name for name, place in places.items() if place is None]
     if full:
@@ -72,8 +74,9 @@ def _psg(series: Series, located: Located, region: str, params: PsgParameters) -
             sides=full,
         )
     fitting = {name: place for name, place in places.items() if place is not None}
-    water = inside_disc(image.shape, center, located.size.large_roi_mm, spacing)
-    water &= ~void_mask(image, center, edge.radius_mm, spacing)
+    radius = params.radius_mm(located.size.large_roi_mm)
+    water = inside_disc(image.shape, center, radius, spacing)
+    water &= void_distance(located, number, params.center_px) > VOID_MARGIN_MM
     signal = float(image[water].mean())
     air = mean_square(image, corner_air(image.shape, edge.center, edge.radius_mm, spacing))
     masks = {name: place.mask(image.shape, spacing) for name, place in fitting.items()}
@@ -86,7 +89,7 @@ def _psg(series: Series, located: Located, region: str, params: PsgParameters) -
     if located.view.quarter_turns % 2 and axis != "unknown":
         axis = "left-right" if axis == "top-bottom" else "top-bottom"
     shapes = [Shape("polygon", _ring(place, spacing), f"{name} {found.ratios[name]:.2f} %") for name, place in fitting.items()]
-    shapes.append(circle(center, located.size.large_roi_mm, spacing, f"signal {signal:.4g}"))
+    shapes.append(circle(center, radius, spacing, f"signal {signal:.4g}"))
     shown = picture(
         image,
         f"Slice {number} ({frame.label}), ghosting {found.percent:.2f} %",

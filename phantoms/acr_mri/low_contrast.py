@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from phantoms.acr_mri.byhand import SetByHand, attempted
+from phantoms.acr_mri.closeup import Closeup
 from phantoms.acr_mri.locate import Located, locate
 from phantoms.acr_mri.placement import placement
 from phantoms.acr_mri.plan import RING_MM, SPOKE_DIAMETERS_MM, SPOKE_RADII_MM, SPOKE_TURN_DEG
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
-from qc.measure.observer import at_places, detectability, disc_answers
+from qc.measure.fit import linear
+from qc.measure.observer import at_places, between_pixels, detectability, disc_answers
 from qc.measure.profile import Placement
 from qc.measure.roi import Floats
-from qc.picture import circle, picture
 from qc.pixels import PixelAccess
 from qc.results import Evidence, Measurement, Metric, Result
 from qc.study import Series
@@ -48,7 +50,7 @@ class SpokesParameters(SetByHand):
 
 @check(
     id="acr_mri.spokes",
-    version=1,
+    version=2,
     title="ACR MRI phantom: low-contrast detectability",
     level="series",
     needs="volume",
@@ -63,7 +65,7 @@ class SpokesParameters(SetByHand):
 def spokes(series: Series, pixels: PixelAccess, params: SpokesParameters) -> Iterator[Result]:
     """Complete spokes of slices 8 to 11, counted clockwise from the largest until the first that is not complete.
 
-    Model observer: after a smooth surface is taken away, each disc is weighed by the template of the disc (its area against the ring round
+    Model observer: after a smooth surface and the ringing of the round wall are taken away, each disc is weighed by the template of the disc (its area against the ring round
     it); d' is the answer over the SD of the answers of the same template at blank places between the spokes. A disc is seen
     from d' = 2.5 (``threshold``), a spoke is complete when all three discs are seen. The score is not that of a human reader; trend it against
     itself and check the threshold against local readers.
@@ -72,6 +74,7 @@ def spokes(series: Series, pixels: PixelAccess, params: SpokesParameters) -> Ite
     """
     for located in locate(series, pixels):
         total, whole, turn = 0, True, _turn(located, params)
+        scored: list[Measurement] = []
         for number in SLICES:
             region = located.named(f"slice{number}")
 
@@ -81,11 +84,14 @@ def spokes(series: Series, pixels: PixelAccess, params: SpokesParameters) -> Ite
             for measured in attempted(SPOKES, series.subject(), region, one, **params.recorded()):
                 whole &= measured.value is not None
                 total += int(measured.value or 0)
+                scored.append(measured)
                 yield measured
         region = located.named("total")
         if whole:
             facts = {"threshold": params.threshold, "turn_deg": turn, "contrast": contrast(located)}
-            yield SPOKES.value(total, series.subject(), region, **facts, **params.recorded())
+            fewest = sorted(scored, key=lambda one: one.value or 0)[:2]  # where the total was lost is what a reader wants to see
+            drawn = tuple(shown for one in fewest for shown in one.evidence)
+            yield SPOKES.value(total, series.subject(), region, evidence=drawn, **facts, **params.recorded())
         else:
             yield SPOKES.missing("slice_missing", series.subject(), region, message="not all of slices 8 to 11 could be scored")
 
@@ -112,7 +118,7 @@ class Insert:
     flat
         (rows, columns) signal over its smooth surface, less 1; 0 outside.
     answers
-        (10, rows, columns) what the observer answers for each diameter.
+        (10, rows, columns) what the observer answers for each diameter, as spline coefficients.
     local, place
         Where the insert lies in `flat`, and in the whole image.
     """
@@ -140,21 +146,39 @@ def _find_insert(located: Located, number: int, params: SpokesParameters) -> Ins
     x, y = local.coordinates(part.shape)
     inside = np.hypot(x, y) <= RING_MM[0] - MARGIN_MM
     u, v = x[inside] / RING_MM[0], y[inside] / RING_MM[0]
-    surface = np.stack([u**i * v**j for i in range(5) for j in range(5 - i)], axis=1)
+    powers_u, powers_v = [np.ones(len(u))], [np.ones(len(v))]
+    for _ in range(4):
+        powers_u.append(powers_u[-1] * u)
+        powers_v.append(powers_v[-1] * v)
+    surface = np.stack([powers_u[i] * powers_v[j] for i in range(5) for j in range(5 - i)], axis=1)
     values = part[inside]
     few = max(1, len(values) // 1500)  # a smooth surface needs no more points
     some, points = surface[::few], values[::few]
     use = np.ones(len(points), bool)
     solution = np.zeros(surface.shape[1])
     for _ in range(3):  # the discs are few and bright; they must not lift the surface
-        solution = np.linalg.lstsq(some[use], points[use], rcond=None)[0]
+        solution = linear(some[use], points[use])
         off = points - some @ solution
         use = off <= 2 * 1.4826 * float(np.median(np.abs(off)))
     fitted = surface @ solution
     flat = np.zeros(part.shape)
-    flat[inside] = values / np.maximum(fitted, 1e-6) - 1
+    relative = values / np.maximum(fitted, 1e-6) - 1
+    flat[inside] = relative - _rings(np.hypot(x, y)[inside], relative, max(located.spacing_mm))
     answers = disc_answers(flat, inside, SPOKE_DIAMETERS_MM, located.spacing_mm)
-    return Insert(flat, answers, local, middle)
+    return Insert(flat, between_pixels(answers), local, middle)
+
+
+def _rings(radius: Floats, relative: Floats, step_mm: float) -> Floats:
+    """Return what goes round the middle of the insert (ringing of its wall): the median at each distance, which the few discs do not move."""
+    order = np.argsort(radius)
+    bounds = np.searchsorted(radius[order], np.arange(0.0, radius.max() + step_mm, step_mm))
+    places, medians = [], []
+    for start, stop in itertools.pairwise(bounds):
+        if stop - start >= 20:
+            part = order[start:stop]
+            places.append(float(np.mean(radius[part])))
+            medians.append(float(np.median(relative[part])))
+    return np.interp(radius, places, medians) if places else np.zeros(len(radius))
 
 
 def _ring_center(image: Floats, start: tuple[float, float], spacing: tuple[float, float]) -> tuple[float, float]:
@@ -176,12 +200,12 @@ def _ring_center(image: Floats, start: tuple[float, float], spacing: tuple[float
         radius = steps[at]
         theta = angles[:, 0]
         matrix = np.stack([np.ones(len(theta)), np.cos(theta), np.sin(theta)], axis=1)
-        solution = np.linalg.lstsq(matrix[good], radius[good], rcond=None)[0]
+        solution = linear(matrix[good], radius[good])
         for _ in range(2):
             good &= np.abs(radius - matrix @ solution) < 1.5
             if good.sum() < 30:
                 raise Unmeasurable("insert_not_found", "the dark ring round the low-contrast insert is not round")
-            solution = np.linalg.lstsq(matrix[good], radius[good], rcond=None)[0]
+            solution = linear(matrix[good], radius[good])
         center = (center[0] - float(solution[2]) / spacing[0], center[1] + float(solution[1]) / spacing[1])
     return center
 
@@ -245,17 +269,21 @@ def _slice(series: Series, located: Located, number: int, region: str, turn: flo
 
 
 def _shown(located: Located, number: int, insert: Insert, turn: float, scores: Floats, count: int, params: SpokesParameters) -> Evidence:
-    image = located.slice(number)
+    reach = RING_MM[0] + 3.0
+    axis = np.arange(-reach, reach, 0.25)
+    detail = Closeup(100 * np.nan_to_num(insert.local.sample(insert.flat, axis, axis)), -reach, -reach, 0.25)
     shapes = []
     for spoke, diameter in enumerate(SPOKE_DIAMETERS_MM):
         angle = np.deg2rad(float(ANGLES[spoke]) + SPOKE_TURN_DEG * (number - 8) + turn)
         for at, distance in enumerate(SPOKE_RADII_MM):
-            center = insert.place.point(distance * float(np.sin(angle)), -distance * float(np.cos(angle)))
+            center = (distance * float(np.sin(angle)), -distance * float(np.cos(angle)))
             role = "found" if scores[spoke, at] >= params.threshold else "problem"
-            shapes.append(circle(center, diameter / 2 + 1.0, located.spacing_mm, str(spoke + 1) if at == 2 else "", role))
-    x, y = insert.place.coordinates(image.shape)
-    inner = np.asarray(image[np.hypot(x, y) <= RING_MM[0] - MARGIN_MM], float)
-    low, high = (float(value) for value in np.percentile(inner, [1.0, 99.8]))
+            shapes.append(detail.circle(center, diameter / 2 + 1.0, str(spoke + 1) if at == 2 else "", role))
+    inside = insert.flat[insert.flat != 0]
+    spread = 100 * float(np.percentile(np.abs(inside), 98.0)) if len(inside) else 1.0
     title = f"Slice {number} ({located.frame(number).label}): {count} complete spokes"
-    caption = f"Green: seen (d' at least {params.threshold:g}). The count stops at the first spoke that is not complete."
-    return picture(image, title, tuple(shapes), located.spacing_mm, caption=caption, window=(low, high if high > low else low + 1))
+    caption = (
+        f"Green: seen (d' at least {params.threshold:g}). The count stops at the first spoke that is not complete. "
+        "Shading is taken out of the picture; grey values in percent of the signal."
+    )
+    return detail.shown(title, shapes, (-1.5 * spread, 1.5 * spread), caption)

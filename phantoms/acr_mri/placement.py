@@ -9,10 +9,11 @@ import numpy as np
 from phantoms.acr_mri.locate import Located
 from phantoms.acr_mri.plan import SLOT_MM
 from qc.errors import Unmeasurable
+from qc.measure import uniformity
 from qc.measure.air import corner_air, mean_square
 from qc.measure.noise import immerkaer
 from qc.measure.profile import Placement
-from qc.measure.roi import inside_disc
+from qc.measure.roi import Floats, inside_disc
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,38 @@ def placement(located: Located, number: int, roll: float | None = None, center_p
         Set by a person; None: as found.
     """
     found = roll if roll is not None else (roll_deg(located) or 0.0)
-    center = center_px if center_px is not None else located.outline(number).center
-    return Placement(center, located.spacing_mm, found)
+    return Placement(center_of(located, number, center_px), located.spacing_mm, found)
+
+
+def center_of(located: Located, number: int, center_px: tuple[float, float] | None = None) -> tuple[float, float]:
+    """Return the centre of the phantom in a slice, (row, col): as a person set it, else as found.
+
+    Raises
+    ------
+    Unmeasurable
+        ``set_outside_image``, and as `Located.outline`.
+    """
+    if center_px is None:
+        return located.outline(number).center
+    shape = located.slice(number).shape
+    if not (0 <= center_px[0] < shape[0] and 0 <= center_px[1] < shape[1]):
+        raise Unmeasurable(
+            "set_outside_image",
+            f"the centre set by hand, row {center_px[0]:g} and column {center_px[1]:g}, is not in the image of {shape[0]} rows and {shape[1]} columns",
+        )
+    return center_px
+
+
+def void_distance(located: Located, number: int, center_px: tuple[float, float] | None = None) -> Floats:
+    """Return the distance of each pixel of a slice from fill plug and bubble in mm, made once for each centre."""
+    edge = located.outline(number)
+    center = center_of(located, number, center_px)
+
+    def make() -> Floats:
+        return uniformity.void_distance(located.slice(number), center, edge.radius_mm, located.spacing_mm)
+
+    found: Floats = located.kept(f"void_distance{number}{center}", make)
+    return found
 
 
 def noise_square(located: Located, number: int) -> float | None:

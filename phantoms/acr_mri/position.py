@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.acr_mri.locate import Located, locate
-from phantoms.acr_mri.placement import slot
+from phantoms.acr_mri.placement import slot, void_distance
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
 from qc.measure.roi import inside_disc
-from qc.measure.uniformity import void_mask
 from qc.picture import circle, picture
 from qc.pixels import PixelAccess
 from qc.results import Finding, Metric, Result, Status
@@ -180,7 +179,7 @@ def _voids(series: Series, located: Located, params: PlacementParameters) -> Ite
     except Unmeasurable:
         return
     spacing = located.spacing_mm
-    dark = void_mask(image, edge.center, edge.radius_mm, spacing, 0.0)
+    dark = void_distance(located, 7) <= 0.0
     x = (np.arange(image.shape[1]) - edge.center[1])[None, :] * spacing[1]
     y = (np.arange(image.shape[0]) - edge.center[0])[:, None] * spacing[0]
     # as slice 6 shows the plug in the same place, what it has and slice 7 has is plug; the rest is a bubble
@@ -216,20 +215,29 @@ def edge_width(located: Located, number: int) -> float:
     return float(falling[1] - falling[0])
 
 
+def blurred(located: Located, edge_ratio: float = 2.0) -> dict[int, tuple[float, float]]:
+    """Return the slices whose edge is wider than usual, with its width and the usual one in mm; found once."""
+
+    def make() -> dict[int, float]:
+        widths = {}
+        for number in range(1, 12):
+            try:
+                widths[number] = edge_width(located, number)
+            except Unmeasurable:
+                continue
+        return widths
+
+    widths: dict[int, float] = located.kept("edge_widths", make)
+    if len(widths) < 5:
+        return {}
+    usual, pixel = float(np.median(list(widths.values()))), max(located.spacing_mm)
+    return {number: (width, usual) for number, width in widths.items() if width > edge_ratio * usual and width - usual > 0.5 * pixel}
+
+
 def _blurred(series: Series, located: Located, params: PlacementParameters) -> Iterator[Result]:
     """Compare the sharpness of the phantom's edge between the slices."""
-    widths = {}
-    for number in range(1, 12):
-        try:
-            widths[number] = edge_width(located, number)
-        except Unmeasurable:
-            continue
-    if len(widths) < 5:
-        return
-    usual = float(np.median(list(widths.values())))
-    for number, width in widths.items():
-        if width > params.edge_ratio * usual and width - usual > 0.5 * max(located.spacing_mm):
-            message = f"Slice {number} is blurred: its edge is {width:.1f} mm wide, that of the other slices {usual:.1f} mm."
-            shown = picture(located.slice(number), f"Slice {number} ({located.frame(number).label})", (), located.spacing_mm)
-            details = {"slice": number, "width_mm": width, "usual_mm": usual, "image": located.frame(number).label}
-            yield Finding("acr_mri.blurred", Status.WARN, message, series.subject(), details, evidence=(shown,))
+    for number, (width, usual) in blurred(located, params.edge_ratio).items():
+        message = f"Slice {number} is blurred: its edge is {width:.1f} mm wide, that of the other slices {usual:.1f} mm."
+        shown = picture(located.slice(number), f"Slice {number} ({located.frame(number).label})", (), located.spacing_mm)
+        details = {"slice": number, "width_mm": width, "usual_mm": usual, "image": located.frame(number).label}
+        yield Finding("acr_mri.blurred", Status.WARN, message, series.subject(), details, evidence=(shown,))

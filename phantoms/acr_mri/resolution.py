@@ -155,7 +155,8 @@ def _shown(located: Located, number: int, place: Placement, shift: tuple[float, 
     """The insert, enlarged, with the arrays that were resolved."""
     left, top, step = -30.0, FIRST_HOLE_Y - 8.0, 0.2
     x, y = np.arange(left, left + 84.0, step), np.arange(top, top + 36.0, step)
-    enlarged = np.nan_to_num(place.sample(located.slice(number), x, y, order=3))
+    sampled = located.kept(f"enlarged{number}{place}{shift}", lambda: place.sample(located.slice(number), x, y, order=3))
+    enlarged = np.nan_to_num(sampled)
     shapes = []
     for diameter, first_x in located.size.holes:
         pitch = 2 * diameter
@@ -164,7 +165,7 @@ def _shown(located: Located, number: int, place: Placement, shift: tuple[float, 
         side = 4.3 * pitch
         corners = [(x0, y0), (x0 + side, y0), (x0 + side, y0 + side), (x0, y0 + side), (x0, y0)]
         comb = combs[diameter]
-        label = f"{diameter:g} mm, modulation {comb.modulation:.2f}"
+        label = f"{diameter:g}: {comb.modulation:.2f}"
         shapes.append(
             Shape(
                 "polygon", tuple(((b - top) / step, (a - left) / step) for a, b in corners), label, "found" if comb.resolved else "problem"
@@ -176,5 +177,6 @@ def _shown(located: Located, number: int, place: Placement, shift: tuple[float, 
         f"Slice {number} ({located.frame(number).label}), hole arrays, {kind}",
         tuple(shapes),
         (step, step),
+        caption="Diameter of the holes in mm: modulation.",
         window=(0.0, max(bright, 1e-6)),
     )

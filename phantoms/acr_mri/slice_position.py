@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.acr_mri.byhand import SetByHand, attempted
+from phantoms.acr_mri.closeup import closeup
 from phantoms.acr_mri.locate import Located, locate
 from phantoms.acr_mri.placement import placement
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
-from qc.measure.profile import Edge, Placement, rising_edge
+from qc.measure.profile import Edges, Placement, rising_edges
 from qc.measure.roi import Floats
-from qc.picture import picture
 from qc.pixels import PixelAccess
-from qc.results import Evidence, Measurement, Metric, Result, Shape
+from qc.results import Evidence, Measurement, Metric, Result
 from qc.study import Series
 
 SOURCE = "ACR Large and Medium Phantom Test Guidance 10/19/2022, slice position accuracy"
@@ -35,7 +35,7 @@ class PositionParameters(SetByHand):
     reach_mm
         How far above and below their usual place the ends of the bars are looked for.
     largest_disagreement_mm
-        Fit and direct crossing further apart than this (and than 4 standard uncertainties): no value is given.
+        Half levels and fit of the whole rises further apart than this (and than 4 standard uncertainties): no value is given.
     """
 
     reach_mm: float = 14.0
@@ -44,7 +44,7 @@ class PositionParameters(SetByHand):
 
 @check(
     id="acr_mri.bar_difference",
-    version=1,
+    version=2,
     title="ACR MRI phantom: slice position",
     level="series",
     needs="volume",
@@ -66,8 +66,9 @@ class PositionParameters(SetByHand):
 def bar_difference(series: Series, pixels: PixelAccess, params: PositionParameters) -> Iterator[Result]:
     """Length of the observer's right bar less the left one, in slices 1 and 11; the slice is displaced by half of it.
 
-    Each bar ends where the mean of its columns reaches half of the water beside it. The rise is as long as the slice is thick (45
-    degree wedges); it is fitted on the squared signal. Positive: the right bar is longer, the slice lies superior of its place.
+    Each bar ends where the mean of its columns reaches half of its bright signal, against the water beside it. The rise is as long as the
+    slice is thick (45 degree wedges). Both rises are fitted at once on the squared signal; that tells the height and where to look, and is
+    the second estimate (``details.fitted``). Positive: the right bar is longer, the slice lies superior of its place.
 
     Worked number: a displacement of 1.5 mm gives 3.0 mm.
     """
@@ -107,7 +108,8 @@ def _profile(squared: Floats, place: Placement, y: Floats, left: float, right: f
     return np.asarray(np.nanmean(place.sample(squared, np.linspace(left, right, columns), y), axis=1))
 
 
-def _ends(located: Located, number: int, place: Placement, params: PositionParameters) -> tuple[dict[str, Edge], tuple[float, float]]:
+def _ends(located: Located, number: int, place: Placement, params: PositionParameters) -> tuple[Edges, tuple[float, float]]:
+    """Return where the left and the right bar end (y in mm of the plan), and x of the sides of the pair."""
     squared = np.asarray(located.slice(number), float) ** 2
     left, right = _sides(located, squared, place)
     middle = (left + right) / 2
@@ -122,33 +124,44 @@ def _ends(located: Located, number: int, place: Placement, params: PositionParam
     usable = y < (float(y[dim[0]]) if len(dim) else float(y[-1])) - 1.5
     if y[usable].max(initial=-np.inf) < end + 1.0:
         raise Unmeasurable("bars_not_found", "too little water below the ends of the bars")
-    shape = np.polyval(np.polyfit(y[usable], water[usable], 2), y)
-    edges = {}
-    spread = max(place.spacing_mm) / STEP_MM * 1.5
-    for name, (start, stop) in {"left": (left + 1.5, middle - 1.0), "right": (middle + 1.0, right - 1.5)}.items():
+    sides = [np.sqrt(np.clip(one - ground, 0.0, None)) for one in beside]
+    shapes = [np.polyval(np.polyfit(y[usable], one[usable], 2), y) for one in sides]
+    away = sum(BESIDE_MM) / 2  # of the middle of the water beside from the middle of the bars
+    # columns whose pixels reach into the other bar would see the end of that
+    apart = max(1.0, 1.5 * place.spacing_mm[1])
+    ratios, starts = [], []
+    for name, (start, stop) in {"left": (left + 1.5, middle - apart), "right": (middle + apart, right - 1.5)}.items():
+        to_right = ((start + stop) / 2 - middle + away) / (2 * away)  # the water at the bar itself: between those beside
+        shape = (1 - to_right) * shapes[0] + to_right * shapes[1]
         ratio = (_profile(squared, place, y, start, stop) - ground) / shape**2
         width = round(1.5 / STEP_MM) | 1
         smooth = np.convolve(ratio, np.ones(width) / width, mode="same")
-        above = np.flatnonzero((smooth > 0.25) & usable & (y > end - params.reach_mm + 2.0))
+        above = np.flatnonzero((smooth > 0.1) & usable & (y > end - params.reach_mm + 2.0))
         if len(above) == 0:
             raise Unmeasurable("bar_end_not_found", f"the end of the {name} bar was not found")
-        edge = rising_edge(y[usable], ratio[usable], float(y[above[0]]), spread)
-        if edge is None:
-            raise Unmeasurable("bar_end_not_found", f"the end of the {name} bar was not found")
-        edges[name] = edge
+        ratios.append(ratio[usable])
+        starts.append(float(y[above[0]]) + 1.0)
+    edges = rising_edges(y[usable], (ratios[0], ratios[1]), (starts[0], starts[1]), _blur(place), max(place.spacing_mm) / STEP_MM * 1.5)
+    if edges is None:
+        raise Unmeasurable("bar_end_not_found", "the end of a bar lies where it cannot be seen; look at the picture")
     return edges, (left, right)
+
+
+def _blur(place: Placement) -> float:
+    """Return the width of the box that has the variance of pixel, linear interpolation and a usual point spread (0.35 mm) together."""
+    pixel = place.spacing_mm[0]
+    return float(np.sqrt(12 * (pixel**2 / 12 + pixel**2 / 6 + 0.35**2)))
 
 
 def _difference(series: Series, located: Located, number: int, region: str, params: PositionParameters) -> Measurement:
     place = placement(located, number, params.roll_deg, params.center_px)
     edges, sides = _ends(located, number, place, params)
-    value = edges["right"].at - edges["left"].at
-    uncertainty = float(np.hypot(edges["right"].uncertainty, edges["left"].uncertainty))
-    crossings = [edges[name].crossing for name in ("right", "left")]
-    second = crossings[0] - crossings[1] if crossings[0] is not None and crossings[1] is not None else None
-    if second is not None and abs(second - value) > max(params.largest_disagreement_mm, 4 * uncertainty):
+    value = edges.at[1] - edges.at[0]
+    uncertainty = float(np.hypot(*edges.uncertainties))
+    second = edges.fitted[1] - edges.fitted[0]
+    if abs(second - value) > max(params.largest_disagreement_mm, 4 * uncertainty):
         raise Unmeasurable(
-            "estimators_disagree", f"the fit gives {value:.2f} mm, the half-level crossings {second:.2f} mm", fit=value, crossings=second
+            "estimators_disagree", f"the half levels give {value:.2f} mm, the fit {second:.2f} mm", half_level=value, fitted=second
         )
     return BARS.value(
         value,
@@ -157,10 +170,10 @@ def _difference(series: Series, located: Located, number: int, region: str, para
         uncertainty=uncertainty,
         evidence=(_shown(located, number, place, edges, sides, value),),
         displacement=value / 2,
-        crossings=second,
-        left_end=edges["left"].at,
-        right_end=edges["right"].at,
-        rise=[edges["left"].width, edges["right"].width],
+        fitted=second,
+        left_end=edges.at[0],
+        right_end=edges.at[1],
+        rise=list(edges.widths),
         roll_deg=place.roll_deg,
         mirrored=located.view.mirrored,
         image=located.frame(number).label,
@@ -168,13 +181,13 @@ def _difference(series: Series, located: Located, number: int, region: str, para
     )
 
 
-def _shown(located: Located, number: int, place: Placement, edges: dict[str, Edge], sides: tuple[float, float], value: float) -> Evidence:
-    middle = sum(sides) / 2
-    spans = {"left": (sides[0] - 3.0, middle), "right": (middle, sides[1] + 3.0)}
-    shapes = tuple(
-        Shape("line", (place.point(start, edges[name].at), place.point(stop, edges[name].at)), f"{name} bar ends", "measured")
-        for name, (start, stop) in spans.items()
-    )
-    return picture(
-        located.slice(number), f"Slice {number} ({located.frame(number).label}), bar difference {value:+.2f} mm", shapes, located.spacing_mm
-    )
+def _shown(located: Located, number: int, place: Placement, edges: Edges, sides: tuple[float, float], value: float) -> Evidence:
+    end, middle = located.size.bar_end, sum(sides) / 2
+    detail = closeup(located, number, place, (middle - 30.0, end - 34.0, middle + 30.0, end + 20.0))
+    # the lines end at the sides of the bars, so that their ends can be seen
+    shapes = [
+        detail.line(((middle - 27.0, edges.at[0]), (sides[0] + 1.5, edges.at[0])), "left"),
+        detail.line(((sides[1] - 1.5, edges.at[1]), (middle + 27.0, edges.at[1])), "right"),
+    ]
+    title = f"Slice {number} ({located.frame(number).label}), bar difference {value:+.2f} mm (right less left)"
+    return detail.shown(title, shapes, caption="The lines are where the bars end.")

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from phantoms.acr_mri.byhand import SetByHand, attempted
 from phantoms.acr_mri.locate import Located, locate
+from phantoms.acr_mri.placement import center_of, void_distance
 from phantoms.uniform import normalised
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
 from qc.measure import noise
 from qc.measure.air import corner_air
 from qc.measure.roi import inside_disc
-from qc.measure.uniformity import void_mask
 from qc.picture import circle, picture
 from qc.pixels import PixelAccess
 from qc.results import Measurement, Metric, Result
@@ -25,6 +25,7 @@ from qc.study import Series
 
 SNR = Metric("acr_mri.snr", "1", "Signal-to-noise ratio, slice 7", "higher", "NEMA MS 1 method 4; smoothed-image subtraction (McCann 2013)")
 
+RAYLEIGH_SPREAD = 1.06  # the SD of Rayleigh noise scatters more than that of Gaussian noise: sqrt((kurtosis - 1) / 2), kurtosis 3.245
 SHARE = 0.75  # of the area of the section (NEMA MS 1)
 
 
@@ -82,9 +83,9 @@ def snr(series: Series, pixels: PixelAccess, params: SnrParameters) -> Iterator[
 
 def _water(located: Located, number: int, params: SnrParameters) -> NDArray[np.bool_]:
     image, edge = located.slice(number), located.outline(number)
-    center = params.center_px or edge.center
+    center = center_of(located, number, params.center_px)
     inside = inside_disc(image.shape, center, float(np.sqrt(SHARE)) * edge.radius_mm, located.spacing_mm)
-    return np.asarray(inside & ~void_mask(image, center, edge.radius_mm, located.spacing_mm, 5.0))
+    return np.asarray(inside & (void_distance(located, number, params.center_px) > 5.0))
 
 
 def _background(series: Series, located: Located, region: str, params: SnrParameters) -> Measurement:
@@ -104,7 +105,8 @@ def _background(series: Series, located: Located, region: str, params: SnrParame
             f"the air is not the noise of {params.coils} channel(s): mean / SD {found.ratio:.2f}, {100 * found.zeros:.1f} % zeros",
             **facts,
         )
-    return _value(series, located, number, region, params, found.sigma, noise.relative_uncertainty(len(values)), **facts)
+    relative = noise.relative_uncertainty(len(values)) * (RAYLEIGH_SPREAD if params.coils == 1 else 1.0)
+    return _value(series, located, number, region, params, found.sigma, relative, **facts)
 
 
 def _smoothing(series: Series, located: Located, region: str, params: SnrParameters) -> Measurement:

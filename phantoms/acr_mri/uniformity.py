@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from phantoms.acr_mri.byhand import SetRegionByHand, attempted
 from phantoms.acr_mri.locate import Located, locate
+from phantoms.acr_mri.placement import center_of, void_distance
 from qc.check import Applies, Example, check
 from qc.errors import Unmeasurable
 from qc.measure import uniformity as measure
 from qc.measure.noise import immerkaer
-from qc.measure.outline import Outline
-from qc.measure.roi import inside_disc
+from qc.measure.roi import Floats, inside_disc
 from qc.picture import circle, picture
 from qc.pixels import PixelAccess
 from qc.results import Measurement, Metric, Result
@@ -29,7 +31,7 @@ PIU = Metric(
 
 
 @dataclass(frozen=True)
-class PiuParameters:
+class PiuParameters(SetRegionByHand):
     """Parameters.
 
     Attributes
@@ -71,31 +73,33 @@ def piu(series: Series, pixels: PixelAccess, params: PiuParameters) -> Iterator[
     Worked number: a signal that changes by 0.1 % a mm gives 100 (1 - 0.001 (79.79 - 5.64)) = 92.585 % on the large phantom.
     """
     for located in locate(series, pixels):
-        yield _one(series, located, params)
+
+        def one(located: Located = located) -> Measurement:
+            return _one(series, located, params)
+
+        yield from attempted(PIU, series.subject(), located.region, one, **params.recorded())
 
 
 def _one(series: Series, located: Located, params: PiuParameters) -> Measurement:
-    spacing, region, subject = located.spacing_mm, located.region, series.subject()
-    try:
-        image, frame, disc = located.slice(7), located.frame(7), located.outline(7)
-    except Unmeasurable as error:
-        return PIU.missing(error.reason, subject, region, message=error.message, **error.facts)
-    void = measure.void_mask(image, disc.center, disc.radius_mm, spacing, params.void_margin_mm)
-    forbidden = measure.widened(void, measure.SMALL_RADIUS_MM, spacing)
+    spacing, number = located.spacing_mm, params.number(7)
+    image, frame, disc = located.slice(number), located.frame(number), located.outline(number)
+    center, radius = center_of(located, number, params.center_px), params.radius_mm(located.size.large_roi_mm)
+    distance = void_distance(located, number, params.center_px)
+    void, forbidden = distance <= params.void_margin_mm, distance <= params.void_margin_mm + measure.SMALL_RADIUS_MM
     means = measure.small_disc_means(image, spacing)
-    result = measure.percent_integral_uniformity(means, disc.center, located.size.large_roi_mm, spacing, forbidden)
+    result = measure.percent_integral_uniformity(means, center, radius, spacing, forbidden)
     if result is None:
-        return PIU.missing("region_does_not_fit", subject, region, image=frame.label)
-    placement = _placement(means, disc, located, forbidden, result.percent, params.shift_mm)
-    inside = inside_disc(image.shape, disc.center, located.size.large_roi_mm, spacing) & ~void
+        raise Unmeasurable("region_does_not_fit", "no place is left for the 1 cm2 regions", image=frame.label)
+    placement = _placement(means, center, radius, spacing, forbidden, result.percent, params.shift_mm)
+    inside = inside_disc(image.shape, center, radius, spacing) & ~void
     signal, sigma = float(image[inside].mean()), immerkaer(image, inside)
     bias = measure.noise_bias(sigma, signal, spacing)
     evidence = picture(
         image,
-        f"Slice 7 ({frame.label}), PIU {result.percent:.1f} %",
+        f"Slice {number} ({frame.label}), PIU {result.percent:.1f} %",
         (
             circle(disc.center, disc.radius_mm, spacing, "edge found", "found"),
-            circle(disc.center, located.size.large_roi_mm, spacing, "large region"),
+            circle(center, radius, spacing, "large region"),
             circle(result.highest_at, measure.SMALL_RADIUS_MM, spacing, f"highest {result.highest:.4g}"),
             circle(result.lowest_at, measure.SMALL_RADIUS_MM, spacing, f"lowest {result.lowest:.4g}", "problem"),
         ),
@@ -103,8 +107,8 @@ def _one(series: Series, located: Located, params: PiuParameters) -> Measurement
     )
     return PIU.value(
         result.percent,
-        subject,
-        region,
+        series.subject(),
+        located.region,
         uncertainty=float(np.hypot(placement / np.sqrt(3.0), bias / 2)),
         evidence=(evidence,),
         image=frame.label,
@@ -112,22 +116,30 @@ def _one(series: Series, located: Located, params: PiuParameters) -> Measurement
         lowest=result.lowest,
         placement=placement,
         noise_bias=bias,
-        center_px=list(disc.center),
+        center_px=list(center),
         diameter_mm=2 * disc.radius_mm,
-        region_radius_mm=located.size.large_roi_mm,
+        region_radius_mm=radius,
         void_found=bool(void.any()),
         void_cm2=float(void.sum() * spacing[0] * spacing[1] / 100),
         echo_time_ms=located.echo,
+        **params.recorded(),
     )
 
 
-def _placement(means: np.ndarray, disc: Outline, located: Located, forbidden: np.ndarray, percent: float, shift_mm: float) -> float:
+def _placement(
+    means: Floats,
+    center: tuple[float, float],
+    radius_mm: float,
+    spacing_mm: tuple[float, float],
+    forbidden: NDArray[np.bool_],
+    percent: float,
+    shift_mm: float,
+) -> float:
     """Largest change of the result when the large region moves by `shift_mm` up, down, left or right."""
-    dy, dx = located.spacing_mm
     moved = []
     for up, right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-        center = (disc.center[0] + up * shift_mm / dy, disc.center[1] + right * shift_mm / dx)
-        result = measure.percent_integral_uniformity(means, center, located.size.large_roi_mm, located.spacing_mm, forbidden)
+        at = (center[0] + up * shift_mm / spacing_mm[0], center[1] + right * shift_mm / spacing_mm[1])
+        result = measure.percent_integral_uniformity(means, at, radius_mm, spacing_mm, forbidden)
         if result is not None:
             moved.append(abs(result.percent - percent))
     return max(moved, default=0.0)

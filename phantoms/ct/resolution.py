@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,13 +74,24 @@ def resolution(series: Series, pixels: PixelAccess, params: ResolutionParameters
         yield from _bead(located, subject)
 
 
-def _both(curve: Mtf, subject: Subject, region: str, evidence: tuple[Any, ...], details: dict[str, Any]) -> Iterator[Result]:
+def _both(
+    curve: Mtf,
+    subject: Subject,
+    region: str,
+    evidence: tuple[Any, ...],
+    details: dict[str, Any],
+    others: Sequence[Mtf] = (),
+    share: float = 1.0,
+) -> Iterator[Result]:
+    """Give both levels. The standard uncertainty is `share` of the standard deviation over other readings of the same, if there are three."""
     for metric, level, pictures in ((MTF50, 0.5, evidence), (MTF10, 0.1, ())):
         value = curve.at(level)
         if value is None:
             yield metric.missing("beyond_range", subject, region, **details)
         else:
-            yield metric.value(value, subject, region, evidence=pictures, **details)
+            again = [place for other in others if (place := other.at(level)) is not None]
+            spread = share * float(np.std(again, ddof=1)) if len(again) > 2 else None
+            yield metric.value(value, subject, region, uncertainty=spread, evidence=pictures, **details)
 
 
 def _curve(curve: Mtf, title: str) -> CurveEvidence:
@@ -101,7 +112,8 @@ def _rods(located: Located, subject: Subject) -> Iterator[Result]:
             continue
         details = {"contrast_hu": found.contrast_hu, "noise_hu": found.noise_hu, **facts(located, located.module("inserts").indices)}
         edge = CurveEvidence(f"Edge of {name}", {"edge": (found.places_mm.tolist(), found.edge.tolist())}, "mm from the rim", "HU")
-        yield from _both(found.mtf, subject, name, (_curve(found.mtf, f"Transfer function of {name}"), edge), details)
+        shown = _curve(found.mtf, f"Transfer function of {name}"), edge
+        yield from _both(found.mtf, subject, name, shown, details, found.parts, 1 / np.sqrt(max(len(found.parts), 1)))
 
 
 def _bars(located: Located, subject: Subject, params: ResolutionParameters) -> Iterator[Result]:
@@ -148,7 +160,8 @@ def _bars(located: Located, subject: Subject, params: ResolutionParameters) -> I
         if value is None:
             yield metric.missing("beyond_range", subject, "bars", **details)
         else:
-            yield metric.value(value, subject, "bars", evidence=(curve,) if level == 0.5 else (), **details)
+            spread = found.uncertainty(level)
+            yield metric.value(value, subject, "bars", uncertainty=spread, evidence=(curve,) if level == 0.5 else (), **details)
     finest = found.resolved(params.least_modulation)
     if finest is None:
         yield RESOLVED.missing("nothing_resolved", subject, "bars", **details)
@@ -157,7 +170,10 @@ def _bars(located: Located, subject: Subject, params: ResolutionParameters) -> I
 
 
 def _brightest(located: Located) -> list[int]:
-    """Slices near the module that show the bars with at least 85 % of their strongest contrast."""
+    """Slices near the module that show the bars with at least 85 % of their strongest contrast, each of them whole.
+
+    The bars are 2 mm long: beside the one slice that holds them, others show their tails, some groups more than others.
+    """
     center, half = located.place_mm("resolution")
     stack, module = located.stack, located.module("resolution")
     near = stack.within(center - half - 3, center + half + 3) or module.indices
@@ -168,7 +184,17 @@ def _brightest(located: Located) -> list[int]:
         strength.append(contrast if score > bars.LEAST_MATCH else 0.0)
     if max(strength) <= 0:
         raise Unmeasurable("bars_not_found", "no line-pair groups where the module should show them")
-    return [index for index, value in zip(near, strength, strict=True) if value >= 0.85 * max(strength)]
+    bright = [index for index, value in zip(near, strength, strict=True) if value >= 0.85 * max(strength)]
+    whole, told = [], None
+    for index in bright:
+        try:
+            if bars.read_catphan(stack.slice(index), module.pose, stack.spacing_mm, 0.0) is not None:
+                whole.append(index)
+        except Unmeasurable as error:
+            told = error
+    if not whole and told is not None:
+        raise told
+    return whole or bright
 
 
 def _bead(located: Located, subject: Subject) -> Iterator[Result]:
@@ -177,6 +203,8 @@ def _bead(located: Located, subject: Subject) -> Iterator[Result]:
         for metric in (MTF50, MTF10):
             yield metric.missing("bead_not_found", subject, "bead")
         return
-    curve, place, index, height = found
+    curve, place, index, height, others = found
     details = {"height_hu": height, **facts(located, [index])}
-    yield from _both(curve, subject, "bead", (_curve(curve, "MTF of the bead"),), {**details, "row_px": place[0], "column_px": place[1]})
+    yield from _both(
+        curve, subject, "bead", (_curve(curve, "MTF of the bead"),), {**details, "row_px": place[0], "column_px": place[1]}, others
+    )

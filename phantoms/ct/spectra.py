@@ -15,6 +15,8 @@ from qc.measure.mtf import Mtf
 
 REGION_MM = 30.0
 FEWEST_REGIONS = 4
+BEAD_REACH_MM = 4.0
+HIGHEST = 1.3  # 1/mm, of the curves that only serve for the uncertainty
 
 
 def noise_spectrum(stack: Stack, indices: list[int], center: tuple[float, float], radius_mm: float) -> nps.Nps | None:
@@ -38,13 +40,14 @@ def _plain(regions: list[np.ndarray]) -> list[np.ndarray]:
 
 @dataclass(frozen=True)
 class RodEdge:
-    """Transfer function from the rim of a rod, with the contrast and noise that it holds for."""
+    """Transfer function from the rim of a rod, with the contrast and noise that it holds for; `parts` are of single slices."""
 
     mtf: Mtf
     places_mm: np.ndarray
     edge: np.ndarray
     contrast_hu: float
     noise_hu: float
+    parts: tuple[Mtf, ...] = ()
 
 
 def rod_edge(located: Located, insert: Insert, least_ratio: float = 12.0) -> RodEdge | None:
@@ -56,7 +59,7 @@ def rod_edge(located: Located, insert: Insert, least_ratio: float = 12.0) -> Rod
     nominal = module.pose.to_pixels(insert.xy_mm, stack.spacing_mm)
     reach = 0.75 * insert.radius_mm
     bin_mm = 0.1 * max(stack.spacing_mm)
-    total, count, noise, places = None, 0, [], None
+    total, noise, places, parts = None, [], None, []
     for index in module.indices:
         image = stack.slice(index)
         center = centroid(image, nominal, insert.radius_mm, stack.spacing_mm)
@@ -64,21 +67,26 @@ def rod_edge(located: Located, insert: Insert, least_ratio: float = 12.0) -> Rod
             continue
         places, values = mtf.disc_edge(image, center, insert.radius_mm, stack.spacing_mm, reach, bin_mm)
         total = values if total is None else total + values
-        count += 1
+        parts.append(mtf.from_edge_spread(places, values, HIGHEST))
         rough = values[places < -0.6 * reach]
         noise.append(float(rough.std()))
     if total is None or places is None:
         return None
-    edge = total / count
+    edge = total / len(parts)
     inside, outside = float(np.median(edge[places < -0.5 * reach])), float(np.median(edge[places > 0.5 * reach]))
-    scatter = float(np.mean(noise)) / np.sqrt(count)
+    scatter = float(np.mean(noise)) / np.sqrt(len(parts))
     if scatter > 0 and abs(inside - outside) < least_ratio * scatter:
         return None
-    return RodEdge(mtf.from_edge_spread(places, edge), places, edge, inside - outside, float(np.mean(noise)))
+    return RodEdge(mtf.from_edge_spread(places, edge), places, edge, inside - outside, float(np.mean(noise)), tuple(parts))
 
 
-def bead_mtf(located: Located) -> tuple[Mtf, tuple[float, float], int, float] | None:
-    """Return the MTF of the bead near the axis of the resolution module of a CatPhan: (MTF, place, slice, height); None without a bead."""
+def bead_mtf(located: Located) -> tuple[Mtf, tuple[float, float], int, float, list[Mtf]] | None:
+    """Return the MTF of the bead near the axis of the resolution module of a CatPhan; None without a bead.
+
+    Returns
+    -------
+    (MTF, place, slice, height, MTFs of the same bead with the noise of other places added: their scatter is its uncertainty)
+    """
     from scipy import ndimage
 
     from qc.measure.roi import inside_disc
@@ -101,5 +109,36 @@ def bead_mtf(located: Located) -> tuple[Mtf, tuple[float, float], int, float] | 
         return None
     image, at, index, height = best
     place = centroid(image, at, 1.2, stack.spacing_mm, least_hu=0.1 * height) or at
-    found = mtf.from_point(image, place, 4.0, stack.spacing_mm)
-    return (found, place, index, height) if found else None
+    found = mtf.from_point(image, place, BEAD_REACH_MM, stack.spacing_mm)
+    return (found, place, index, height, _with_other_noise(image, place, module.pose.center, stack.spacing_mm)) if found else None
+
+
+def _with_other_noise(
+    image: np.ndarray, place: tuple[float, float], middle: tuple[float, float], spacing_mm: tuple[float, float]
+) -> list[Mtf]:
+    """Move the noise of eight other places, as far from the middle as the bead but clear of it, under the bead."""
+    from scipy import ndimage
+
+    half = [int(np.ceil(1.5 * BEAD_REACH_MM / spacing)) + 2 for spacing in spacing_mm]
+    row, column = round(place[0]), round(place[1])
+
+    def piece(r: int, c: int) -> np.ndarray:
+        return image[r - half[0] : r + half[0] + 1, c - half[1] : c + half[1] + 1]
+
+    bead = piece(row, column)
+    local = place[0] - row + half[0], place[1] - column + half[1]
+    found = []
+    away = max(np.hypot((row - middle[0]) * spacing_mm[0], (column - middle[1]) * spacing_mm[1]), 14.0)
+    start = float(np.arctan2(row - middle[0], column - middle[1]))
+    for turn in np.deg2rad(np.arange(60.0, 301.0, 34.0)):
+        r, c = (
+            round(middle[0] + away * np.sin(start + turn) / spacing_mm[0]),
+            round(middle[1] + away * np.cos(start + turn) / spacing_mm[1]),
+        )
+        other = piece(r, c)
+        if other.shape != bead.shape or np.hypot((r - row) * spacing_mm[0], (c - column) * spacing_mm[1]) < 2 * BEAD_REACH_MM:
+            continue
+        rough = other - ndimage.uniform_filter(other, 2 * half[0] // 2)
+        again = mtf.from_point(bead + rough, local, BEAD_REACH_MM, spacing_mm)
+        found += [again] if again else []
+    return found

@@ -82,22 +82,24 @@ def _ramps(located: Located, subject: Subject, params: ThicknessParameters) -> I
                 found.append((index, wire))
     common = facts(located, near)
     sides: dict[str, float] = {}
-    spread: list[float] = []
+    spread: dict[str, float] = {}
     for side, found in wires.items():
         values = [ramps.thickness_mm(wire) for _, wire in found]
         if values:
             sides[side] = float(np.mean(values)) if len(values) < 4 else _trimmed(values)
-            spread.append(float(np.var(values, ddof=1) / len(values)) if len(values) > 1 else 0.0)
+            spread[side] = float(np.var(values, ddof=1) / len(values)) if len(values) > 1 else 0.0
     evidence = _pictures(located, wires)
+    between = float(np.var(list(sides.values()), ddof=1)) if len(sides) > 1 else 0.0  # of single ramps: all there is with one wire each
     for side in ramps.SIDES:
         if side in sides:
             first = wires[side][0][1]
-            yield THICKNESS.value(sides[side], subject, side, blur_mm=first.width_mm, wires=len(wires[side]), **common)
+            alone = float(np.sqrt(max(spread[side], between))) or None
+            yield THICKNESS.value(sides[side], subject, side, uncertainty=alone, blur_mm=first.width_mm, wires=len(wires[side]), **common)
         else:
             yield THICKNESS.missing("wire_not_found", subject, side, **common)
     if len(sides) >= 2:
         value = float(np.mean(list(sides.values())))
-        uncertainty = float(np.sqrt(sum(spread)) / len(sides)) if spread else None
+        uncertainty = float(np.sqrt(max(sum(spread.values()) / len(sides), between) / len(sides)))
         yield THICKNESS.value(value, subject, "mean", uncertainty=uncertainty, evidence=evidence, sides=len(sides), **common)
     else:
         yield THICKNESS.missing("wire_not_found", subject, "mean", evidence_sides=len(sides), **common)

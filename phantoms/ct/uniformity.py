@@ -17,6 +17,7 @@ from phantoms.ct.stack import Stack
 from qc.check import Applies, Example, check
 from qc.measure.nps import Nps
 from qc.measure.rings import Ring, streak_sd, strongest_ring
+from qc.measure.roi import inside_disc
 from qc.picture import circle, picture
 from qc.pixels import PixelAccess
 from qc.results import CurveEvidence, Evidence, Result, Shape, Subject
@@ -24,6 +25,7 @@ from qc.study import Series
 
 EDGES = {"top": (-1, 0), "right": (0, 1), "bottom": (1, 0), "left": (0, -1)}
 WIDEST_STRUCTURE_HU = 90.0
+FARTHEST_PAIR = 3  # slices
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,9 @@ def _uniformity(
             yield HU_UNIFORMITY.missing("cut_by_field_of_view", subject, name, **common)
         return
     spacing = area.stack.spacing_mm
+    spreads = {
+        name: float(np.hypot(found.mean_uncertainty, middle.mean_uncertainty)) for name, (_, found) in edges.items() if found is not None
+    }
     differences = {name: found.mean - middle.mean for name, (_, found) in edges.items() if found is not None}
     shapes: list[Shape] = [circle(area.center, area.roi_mm, spacing, f"{middle.mean:.1f}")]
     for name, (place, found) in edges.items():
@@ -132,9 +137,8 @@ def _uniformity(
         if found is None:
             yield HU_UNIFORMITY.missing("cut_by_field_of_view", subject, name, **common)
         else:
-            spread = float(np.hypot(found.mean_uncertainty, middle.mean_uncertainty))
             yield HU_UNIFORMITY.value(
-                differences[name], subject, name, uncertainty=spread, edge_hu=found.mean, center_hu=middle.mean, **common
+                differences[name], subject, name, uncertainty=spreads[name], edge_hu=found.mean, center_hu=middle.mean, **common
             )
     if len(differences) < 4:
         yield HU_UNIFORMITY.missing("cut_by_field_of_view", subject, "worst", **common)
@@ -145,6 +149,7 @@ def _uniformity(
         differences[worst],
         subject,
         "worst",
+        uncertainty=spreads[worst],
         evidence=(shown,),
         where=worst,
         uniformity_index_percent=100 * differences[worst] / (middle.mean + 1000),
@@ -161,19 +166,26 @@ def _noise(area: Area, middle: Reading | None, subject: Subject, common: dict[st
     yield NOISE.value(
         wide.sd, subject, "center", uncertainty=wide.sd_uncertainty, radius_mm=0.4 * area.radius_mm, small_sd_hu=middle.sd, **common
     )
+    yield _difference(area, wide, subject, common)
+
+
+def _difference(area: Area, wide: Reading, subject: Subject, common: dict[str, Any]) -> Result:
+    """Noise from differences of slices that do not overlap, up to three places apart.
+
+    The scanner may have smoothed along z: neighbours of a cone-beam scan share noise, and their difference has less of it.
+    """
     stack = area.stack
     thickness = stack.rows[area.indices[0]].get("SliceThickness")
-    pairs = [(one, two) for one, two in zip(area.indices, area.indices[1:], strict=False)]
-    apart = float(np.min(np.diff(stack.z_mm[area.indices]))) if pairs else 0.0
+    lag = min(FARTHEST_PAIR, len(area.indices) - 1)
+    pairs = list(zip(area.indices, area.indices[lag:], strict=False)) if lag > 0 else []
+    apart = float(np.min([abs(stack.z_mm[two] - stack.z_mm[one]) for one, two in pairs])) if pairs else 0.0
     if not pairs or not isinstance(thickness, (int, float)) or apart < 0.99 * thickness:
-        yield NOISE.missing("no_independent_slices", subject, "difference", **common)
-        return
-    from qc.measure.roi import inside_disc
-
+        return NOISE.missing("no_independent_slices", subject, "difference", **common)
     mask = inside_disc(stack.slice(area.indices[0]).shape, area.center, 0.4 * area.radius_mm, stack.spacing_mm)
     variances = [float((stack.slice(one)[mask].astype(float) - stack.slice(two)[mask]).var(ddof=1)) / 2 for one, two in pairs]
     value = float(np.sqrt(np.mean(variances)))
-    yield NOISE.value(value, subject, "difference", uncertainty=wide.sd_uncertainty, pairs=len(pairs), **common)
+    spread = wide.sd_uncertainty * np.sqrt(len(area.indices) / len(pairs))
+    return NOISE.value(value, subject, "difference", uncertainty=float(spread), pairs=len(pairs), apart_mm=apart, **common)
 
 
 def _spectrum(area: Area, subject: Subject, common: dict[str, Any]) -> Iterator[Result]:
@@ -190,7 +202,7 @@ def _spectrum(area: Area, subject: Subject, common: dict[str, Any]) -> Iterator[
     curve = nps_curve(found)
     peak = found.peak_frequency
     if peak is None:
-        yield NPS_PEAK.missing("nothing_stands_out", subject, "center", **details)
+        yield NPS_PEAK.missing("no_peak", subject, "center", **details)
     else:
         yield NPS_PEAK.value(peak, subject, "center", **details)
     spread = found.mean_frequency / np.sqrt(max(found.regions, 1) * len(found.radial))

@@ -27,6 +27,9 @@ MOST_SLICES = 5
 WALL_MM = 9.0
 FARTHEST_FROM_WATER_HU = 150.0
 WIDEST_STRUCTURE_HU = 60.0
+ONE_MATERIAL_HU = 15.0  # between slices of one cylinder
+LOOK_EVERY_MM = 10.0  # along a long scan: the modules of a larger phantom lie 30 to 50 mm apart
+MOST_LOOKS = 25
 
 
 @dataclass(frozen=True)
@@ -54,22 +57,25 @@ def is_water(image: NDArray[Any], edge: Outline, spacing_mm: tuple[float, float]
 
 
 def recognise(series: Series, pixels: PixelAccess) -> str | None:
-    """Recogniser of water and uniform cylinders (entry point `pacsqc.recognisers`): three slices at most."""
+    """Recogniser of water and uniform cylinders (entry point `pacsqc.recognisers`): three slices, more of a long scan."""
     if not could_be(series):
         return None
     stack = Stack(series, pixels)
     edge = probe(stack)
     if edge is None or edge.share < 0.5:
         return None
-    count = len(stack)
-    for at in sorted({count // 2, count // 4, (3 * count) // 4}):
+    count, means = len(stack), []
+    looks = min(max(3, round(count * (stack.step_mm or 0.0) / LOOK_EVERY_MM)), MOST_LOOKS)
+    for at in sorted({(count * (2 * look + 1)) // (2 * looks) for look in range(looks)}):
         image = stack.slice(at)
         here = outline(image, stack.spacing_mm)
         if here is None and float((image[::8, ::8] > -500).mean()) < 0.02:
             continue  # beyond the end of the phantom
         if here is None or not is_round(here) or not is_water(image, here, stack.spacing_mm):
             return None
-    return WATER
+        means.append(float(image[inside_disc(image.shape, here.center, 0.5 * here.radius_mm, stack.spacing_mm)].mean()))
+    # the modules of a phantom whose insert module was not scanned are uniform too, but not of one material
+    return WATER if means and max(means) - min(means) < ONE_MATERIAL_HU else None
 
 
 def _slices(stack: Stack) -> tuple[list[int], Outline]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from phantoms.synthetic import acr_drawing as drawing
 from phantoms.synthetic.acr_drawing import LARGE, MEDIUM, Phantom
-from phantoms.synthetic.degrade import ghost, magnitude_noise, shade, through_psf
+from phantoms.synthetic.degrade import ghost, magnitude_noise, off_resonance, shade, through_psf
 from phantoms.synthetic.dicomize import ImageSpec, SeriesSpec, StudySpec, classic, place_stack
 from phantoms.synthetic.multiframe import enhanced
 from phantoms.synthetic.recipe import Job, Synthetic, recipe
@@ -59,6 +59,10 @@ def acr_mri(
     slice_location: str = "position",
     reverse: bool = False,
     localizer: bool = False,
+    b0_shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    lcd_contrast: float = 1.0,
+    transmit: float | None = None,
+    vendor: str = "GE MEDICAL SYSTEMS",
 ) -> Synthetic:
     """Eleven slices, 10 mm apart.
 
@@ -75,8 +79,8 @@ def acr_mri(
     blur_mm
         Standard deviation of the point spread function.
     thickness_mm, tilt_deg
-        Slice thickness that ramps and bars show, and tilt of all slices about the vertical axis: the ramps get unequal, and every
-        section is an ellipse, 1 / cos(tilt) longer in x.
+        Slice thickness that ramps and bars show, and tilt of all slices about the vertical axis: the ramps get unequal, every
+        section is an ellipse, 1 / cos(tilt) longer in x, and its middle wanders in x from slice to slice.
     displacement_mm
         Of slice 1 and of slice 11; the right bar is then longer than the left by twice that.
     ghost_amplitude, ghost_axis
@@ -101,13 +105,20 @@ def acr_mri(
         Acquire from slice 11 to slice 1: InstanceNumber 1 is slice 11.
     localizer
         Put a sagittal localizer in a series of its own in front; it shows the end-to-end length.
+    b0_shift_mm
+        Distortion by an inhomogeneous field, along the rows of the axial images: see `degrade.off_resonance`.
+    lcd_contrast
+        How many times the true contrast the low-contrast discs have; 0 for none.
+    transmit, vendor
+        Setting of the transmitter in the private header of GE (steps of 0.1 dB) or SIEMENS (V); None: not there.
     """
     study = job.study("MR15" if field_strength_t < 2 else "MR", "ACR MRI phantom", phantom_patient("ACR"))
     rows, columns = matrix if isinstance(matrix, tuple) else (matrix, matrix)
     field = fov_mm if isinstance(fov_mm, tuple) else (fov_mm, fov_mm)
     spacing = (field[0] / rows, field[1] / columns)
     longer = 1.0 / np.cos(np.deg2rad(tilt_deg))
-    grid = _grid((rows, columns), spacing, (stretch[0] * longer, stretch[1]), offset_mm, rotation_deg)
+    stretched = (stretch[0] * longer, stretch[1])
+    grid = _grid((rows, columns), spacing, stretched, offset_mm, rotation_deg)
     series = job.series(
         study,
         "MR",
@@ -124,12 +135,21 @@ def acr_mri(
 
     def signal(grid: Grid, number: int, **where: float) -> Image:
         water = drawing.draw(
-            phantom, grid, number, thickness=thickness_mm, tilt_deg=tilt_deg, bubble=bubble_mm, grid_style=grid_style, **where
+            phantom,
+            grid,
+            number,
+            thickness=thickness_mm,
+            tilt_deg=tilt_deg,
+            bubble=bubble_mm,
+            grid_style=grid_style,
+            contrast=lcd_contrast,
+            **where,
         )
         shaded = shade(amplitude * water, grid, (shading_per_mm, 0.0))
         if number == 7 and ghost_amplitude:
+            shaded = off_resonance(shaded, grid, phantom.radius, b0_shift_mm)
             return ghost(shaded, ghost_amplitude, ghost_axis, where=1.0 - disc(grid, (0, 0), phantom.radius + 2.0))
-        return shaded
+        return off_resonance(shaded, grid, phantom.radius, b0_shift_mm)
 
     images = []
     for index in reversed(range(11)) if reverse else range(11):
@@ -137,12 +157,16 @@ def acr_mri(
         if number not in only_slices:
             continue
         displacement = {1: displacement_mm[0], 11: displacement_mm[1]}.get(number, 0.0)
-        clean = through_psf(grid, lambda g, n=number, d=displacement: signal(g, n, displacement=d), blur_mm)
+        wander = STEP_MM * (number - 6) * float(np.tan(np.deg2rad(tilt_deg)))  # of the middle of the section
+        here = _grid((rows, columns), spacing, stretched, (offset_mm[0] + wander, offset_mm[1]), rotation_deg)
+        clean = through_psf(here, lambda g, n=number, d=displacement: signal(g, n, displacement=d), blur_mm)
         for echo, te in enumerate(echo_times_ms):
             noisy = _noisy(job, clean * np.exp(-(te - echo_times_ms[0]) / 100.0), amplitude / snr, coils)
             header = {"EchoTime": te, "EchoNumbers": echo + 1} | _slice_location(slice_location, index)
             images.append(ImageSpec(noisy, positions[index], header, time_s=4.0 * len(images)))
     datasets = [enhanced(series, images)] if multiframe else classic(series, images)
+    for dataset in datasets:
+        _transmitter(dataset, transmit, vendor)
     if localizer:
         datasets = _localizer(job, study, phantom, max(field), amplitude, snr, stretch) + datasets
 
@@ -151,7 +175,7 @@ def acr_mri(
     truth = {
         "spacing_mm": spacing,
         "diameter_mm": phantom.diameter,
-        "diameter_x_mm": phantom.diameter * x_factor * longer,
+        "diameter_x_mm": (phantom.diameter + 2 * (b0_shift_mm[0] + b0_shift_mm[2])) * x_factor * longer,
         "diameter_y_mm": phantom.diameter * y_factor,
         "length_mm": phantom.length * y_factor,
         "centre_px": grid.to_pixels((0, 0))[0].tolist(),
@@ -165,7 +189,7 @@ def acr_mri(
         "ramp_lengths_mm": (upper, lower),
         "bar_difference_mm": {"slice1": 2.0 * displacement_mm[0], "slice11": 2.0 * displacement_mm[1]},
         "hole_diameters_mm": [diameter for diameter, _ in phantom.hole_arrays],
-        "lcd_contrasts": {f"slice{number}": contrast for number, contrast in drawing.LCD_CONTRASTS.items()},
+        "lcd_contrasts": {f"slice{number}": lcd_contrast * contrast for number, contrast in drawing.LCD_CONTRASTS.items()},
         "slices": 11,
         "echoes": len(echo_times_ms),
         "step_mm": STEP_MM,
@@ -182,6 +206,18 @@ def _grid(
 
 def _noisy(job: Job, image: Image, sigma: float, coils: int) -> Image:
     return magnitude_noise(image, sigma, job.rng, coils) if sigma > 0 else image
+
+
+def _transmitter(dataset: Any, setting: float | None, vendor: str) -> None:
+    """Write the setting of the transmitter where the vendor keeps it."""
+    if setting is None:
+        return
+    dataset.Manufacturer = vendor
+    if vendor.startswith("GE"):
+        dataset.private_block(0x0019, "GEMS_ACQU_01", create=True).add_new(0x94, "SS", round(setting))
+    else:
+        text = f"### ASCCONV BEGIN ###\nsTXSPEC.asNucleusInfo[0].flReferenceAmplitude\t = \t{setting}\n### ASCCONV END ###"
+        dataset.private_block(0x0029, "SIEMENS CSA HEADER", create=True).add_new(0x20, "OB", text.encode())
 
 
 def _slice_location(kind: str, index: int) -> dict[str, Any]:

@@ -91,6 +91,7 @@ def draw(
     tilt_deg: float = 0.0,
     bubble: float = 0.0,
     grid_style: str = "lattice",
+    contrast: float = 1.0,
 ) -> Image:
     """Draw one slice with water 1 and plastic 0.
 
@@ -108,6 +109,8 @@ def draw(
         Radius in mm of an air bubble below the fill plug in slice 7; 0 for none.
     grid_style
         What slice 5 holds: ``lattice`` (water cells between walls) or ``block`` (solid with nine pin holes, newer phantoms).
+    contrast
+        How many times the true contrast the low-contrast discs have; 0 for none.
     """
     image = disc(grid, (0, 0), phantom.radius)
     if phantom.notch:
@@ -130,7 +133,7 @@ def draw(
         image = paint(image, disc(grid, (0.0, phantom.bar_top + PLUG_LENGTH + bubble), bubble), 0.0)
     if number >= 8:
         image = paint(image, annulus(grid, phantom.ring, RING_INNER, RING_OUTER), 0.0)
-        image = _spokes(phantom, grid, image, number)
+        image = _spokes(phantom, grid, image, number, contrast)
     return image
 
 
@@ -224,9 +227,9 @@ def spoke_discs(phantom: Phantom, number: int) -> list[tuple[float, float, float
     return discs
 
 
-def _spokes(phantom: Phantom, grid: Grid, image: Image, number: int) -> Image:
+def _spokes(phantom: Phantom, grid: Grid, image: Image, number: int, contrast: float = 1.0) -> Image:
     """Discs that are brighter than the sheet around them by the contrast of the slice."""
-    sheet = 1.0 / (1.0 + LCD_CONTRASTS[number])
+    sheet = 1.0 / (1.0 + contrast * LCD_CONTRASTS[number])
     image = paint(image, disc(grid, phantom.ring, RING_INNER), sheet)
     holes = sum(disc(grid, (x, y), diameter / 2) for x, y, diameter in spoke_discs(phantom, number))
     return paint(image, np.minimum(holes, 1.0), 1.0)

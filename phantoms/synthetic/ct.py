@@ -231,6 +231,8 @@ def ct_water(
     water_hu: float = 0.0,
     noise_hu: float = 4.0,
     cupping_hu: float = 0.0,
+    ring_hu: float = 0.0,
+    ring_mm: float = 30.0,
     offset_mm: tuple[float, float] = (0.0, 0.0),
     table: bool = True,
 ) -> Synthetic:
@@ -244,6 +246,8 @@ def ct_water(
         Mean and standard deviation of the water.
     cupping_hu
         How much lower the middle is than the rim (quadratic).
+    ring_hu, ring_mm
+        Height and radius of a ring of three pixels about the middle of the image.
     offset_mm
         (x, y) of the cylinder from the middle of the image.
     """
@@ -258,6 +262,8 @@ def ct_water(
         if table:
             image = paint(image, box(grid, -110, radius + 8, 110, radius + 20), -300.0)
         image = paint(image, disc(grid, (0, 0), radius + 5), 120.0)
+        distance = np.hypot(x + offset_mm[0], y + offset_mm[1])  # rings lie about the middle of the scanner, not of the phantom
+        water = water + ring_hu * (np.abs(distance - ring_mm) < 1.5 * fov_mm / matrix)
         return paint(image, disc(grid, (0, 0), radius), water)
 
     series = job.series(
@@ -283,6 +289,8 @@ def ct_water(
         air_hu=-1000.0,
         diameter_mm=diameter_mm,
         cupping_hu=cupping_hu,
+        ring_hu=ring_hu,
+        ring_mm=ring_mm,
         centre_px=grid.to_pixels((0, 0))[0].tolist(),
     )
     return Synthetic(classic(series, images), truth)

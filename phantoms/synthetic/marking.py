@@ -162,12 +162,17 @@ def _codes_in(finding: str) -> set[str]:
     return {code for code in CODES if re.search(rf"(?<![\w.]){re.escape(code)}(?![\w.])", finding.casefold())}
 
 
+def _in_a_day(fault: Fault) -> bool:
+    """Tell whether a simulated day may hold the fault: remarks and what only two studies show are not planted."""
+    return fault.status != "info" and fault.topic != "history"
+
+
 def _trouble(finding: str) -> str:
     """Say why an answer names nothing; empty where it does."""
     if _plain(finding) in NOTHING:
         return ""
     codes = _codes_in(finding)
-    kinds = {fault.finding_code or fault.name for fault in FAULTS.values() if means(finding, fault)}
+    kinds = {fault.finding_code or fault.name for fault in FAULTS.values() if _in_a_day(fault) and means(finding, fault)}
     too_many = len(codes) > MOST_CODES if codes else len(kinds) > MOST_KINDS
     return "it names too many kinds of fault at once" if too_many else ""
 

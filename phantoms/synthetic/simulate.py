@@ -33,8 +33,9 @@ __all__ = ["score", "write_day"]
 
 SCHEMA = 1
 # How many faults of each topic make a day
-SHARES = {"slices": 4, "files": 3, "headers": 2, "pixels": 1, "artefacts": 1, "identity": 1}
+SHARES = {"slices": 3, "stacks": 2, "files": 2, "headers": 1, "relations": 1, "pixels": 1, "artefacts": 1, "identity": 1}
 NOT_OF_A_STUDY = ("empty_file",)  # nothing in the file says to which study it belongs
+OF_ONE_STUDY = ("born_after_the_study",)  # would contradict another study of the same patient, which then has a finding too
 PHANTOM_FAULTS = ("shading_of_phantom",)  # the only ones that phantom tests get
 HARMLESS = ("byte_identical_copy", "not_dicom")
 TRAPS = {
@@ -114,19 +115,27 @@ def _make(examination: Examination, seed: int, number: int) -> list[Dataset]:
 def _choose(day: Sequence[Examination], made: Sequence[list[Dataset]], rng: Generator, unseen: str) -> dict[int, str]:
     """Choose faults with different codes and a study for each: index of the study -> fault. Those that fit few studies choose first."""
     names: list[str] = []
+    fit: dict[str, list[int]] = {}
+
+    def fitting(name: str) -> list[int]:
+        """Studies in which a fault can be made; looked for when it is drawn, because looking takes its time."""
+        if name not in fit:
+            fit[name] = [at for at in range(len(day)) if _fits(name, day[at], made[at]) and not _comes_twice(name, day, at)]
+        return fit[name]
+
     for topic, count in SHARES.items():
         pool = [name for name, fault in FAULTS.items() if fault.topic == topic and fault.implemented and fault.status in ("warn", "fail")]
         drawn: list[str] = []
         for index in rng.permutation(len(pool)):
             codes = {FAULTS[name].finding_code for name in [*names, *drawn]}
-            if len(drawn) < count and pool[index] not in NOT_OF_A_STUDY and FAULTS[pool[index]].finding_code not in codes:
+            wanted = len(drawn) < count and pool[index] not in NOT_OF_A_STUDY and FAULTS[pool[index]].finding_code not in codes
+            if wanted and fitting(pool[index]):
                 drawn.append(pool[index])
         names += drawn
     names += [*HARMLESS, *([unseen] if unseen else [])]
-    fitting = {name: [index for index in range(len(day)) if _fits(name, day[index], made[index])] for name in names}
     broken: dict[int, str] = {}
-    for name in sorted(names, key=lambda name: len(fitting[name])):
-        free = [index for index in fitting[name] if index not in broken]
+    for name in sorted(names, key=lambda name: len(fitting(name))):
+        free = [index for index in fitting(name) if index not in broken]
         if free:
             broken[free[int(rng.integers(len(free)))]] = name
     return broken
@@ -137,6 +146,11 @@ def _fits(name: str, examination: Examination, datasets: list[Dataset]) -> bool:
     if (examination.patient is None) != (name in PHANTOM_FAULTS):
         return False
     return FAULTS[name].applies(datasets)
+
+
+def _comes_twice(name: str, day: Sequence[Examination], index: int) -> bool:
+    patient = day[index].patient
+    return name in OF_ONE_STUDY and patient is not None and sum(one.patient == patient for one in day) > 1
 
 
 # -- the key ----------------------------------------------------------------------------------------------------------

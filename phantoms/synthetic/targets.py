@@ -203,9 +203,9 @@ def drop_counts(dataset: Dataset) -> None:
     drop(dataset, *COUNTS)
     for group, creator, element in PRIVATE_COUNTS:
         if creator in dataset.private_creators(group):
-            block = dataset.private_block(group, creator)
-            if element in block:
-                del block[element]
+            tag = dataset.private_block(group, creator).get_tag(element)
+            if tag in dataset:  # not through the block: of a copied data set it may hold on to the original
+                del dataset[tag]
 
 
 def set_text(dataset: Dataset, keyword: str, text: str) -> None:

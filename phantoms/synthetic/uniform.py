@@ -1,7 +1,8 @@
-"""Recipes of the uniform MR phantom: a disc of one signal, for SNR, uniformity and ghosting."""
+"""Recipes of plain MR phantoms: a disc of one signal, for SNR, uniformity and ghosting; one with plates, for slice thickness."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from phantoms.synthetic.degrade import blur, ghost, magnitude_noise, shade, thro
 from phantoms.synthetic.dicomize import ImageSpec, SeriesSpec, StudySpec, classic
 from phantoms.synthetic.recipe import Job, Synthetic, recipe
 from phantoms.synthetic.scanners import phantom_patient
-from phantoms.synthetic.shapes import Grid, Image, disc
+from phantoms.synthetic.shapes import Grid, Image, box, disc, paint
 
 
 def _disc_image(
@@ -136,6 +137,57 @@ def uniform_pair(
         )
     truth = _truth(grid, series, diameter_mm, amplitude, snr, coils, shading_per_mm, 0.0)
     return Synthetic(datasets, truth | {"noise_correlated": noise_blur_mm > 0})
+
+
+@recipe
+def mri_ramps(
+    job: Job,
+    *,
+    thickness_mm: float = 5.0,
+    tilt_deg: float = 0.0,
+    spacing_mm: tuple[float, float] = (1.0, 1.0),
+    matrix: tuple[int, int] = (256, 256),
+    amplitude: float = 1000.0,
+    snr: float = 100.0,
+    depth: float = 0.25,
+    shading_per_mm: tuple[float, float] = (0.0005, 0.0),
+    offset_mm: tuple[float, float] = (0.0, 0.0),
+    rotation_deg: float = 0.0,
+    stretch: float = 1.0,
+) -> Synthetic:
+    """One slice of a round phantom (190 mm) with nine rods 60 mm apart and two plates that cross the slice at 11.3 degrees.
+
+    Parameters
+    ----------
+    thickness_mm, tilt_deg
+        Of the slice, and of the phantom about the axis that lies across the plates.
+    depth
+        Part of the signal that a plate takes away where the slice is all inside it.
+    stretch
+        The picture shows every length so many times longer.
+    """
+    study = job.study("MR", "QA slice width", phantom_patient("RAMPS"))
+    grid = Grid.shifted(*matrix, (spacing_mm[0] / stretch, spacing_mm[1] / stretch), offset_mm, rotation_deg)
+    angles = [np.deg2rad(11.3 + side * tilt_deg) for side in (1, -1)]
+    lengths = [float(thickness_mm / np.tan(angle)) for angle in angles]
+
+    def draw(fine: Grid) -> Image:
+        x, _ = fine.coordinates()
+        water = disc(fine, (0, 0), 95.0)
+        for side, length in zip((-1, 1), lengths, strict=True):
+            edge = length / thickness_mm  # of a plate of 1 mm
+            profile = np.clip((length / 2 + edge / 2 - np.abs(x - 3.0 * side)) / edge, 0.0, 1.0)
+            water = water * (1 - depth * profile * box(fine, -55.0, 30.0 * side - 15.0, 55.0, 30.0 * side + 15.0))
+        for across in (-60.0, 0.0, 60.0):
+            for down in (-60.0, 0.0, 60.0):
+                water = paint(water, disc(fine, (across, down), 2.5), 0.0)
+        return shade(amplitude * water, fine, shading_per_mm)
+
+    series = _series(job, study, grid, 2, 0)
+    series = dataclasses.replace(series, description="slice width", spacing_mm=spacing_mm, thickness_mm=thickness_mm)
+    image = _noisy(through_psf(grid, draw, 0.4), amplitude, snr, 1, job)
+    datasets = classic(series, [ImageSpec(image, series.first_pixel((0, 0, 0), grid.shape))])
+    return Synthetic(datasets, {"thickness_mm": thickness_mm, "lengths_mm": lengths, "rods_apart_mm": 120.0 * stretch})
 
 
 def _noisy(clean: Image, amplitude: float, snr: float, coils: int, job: Job) -> Image:

@@ -25,7 +25,7 @@ STUDY_CODES = {
 
 @check(
     id="completeness",
-    version=2,
+    version=3,
     title="As many images as announced",
     level="series",
     needs="headers",
@@ -42,7 +42,7 @@ def completeness(series: Series, params: NoParameters) -> Iterator[Result]:
     Counts of the acquisition are ignored on derived objects. The first count that is not reached makes the finding, the others
     stand in its details. Numbers that start late or skip while the positions are regular are a remark.
     """
-    counted = counts.Counted(series, series.frames)
+    counted = counts.counted(series)
     short = counts.counts(counted)
     if short:
         first = short[0]
@@ -75,7 +75,7 @@ def completeness_study(study: Study, params: NoParameters) -> Iterator[Result]:
     """Compare series and objects with the counts that an archive wrote into the headers (query attributes, seldom in files)."""
     here = {
         "NumberOfStudyRelatedSeries": len(study.series),
-        "NumberOfStudyRelatedInstances": sum(len(one.instances) for one in study.series),
+        "NumberOfStudyRelatedInstances": sum(counts.objects(one) for one in study.series),
     }
     for (keyword, received), unit in zip(here.items(), ("series", "objects"), strict=True):
         told = [value for one in study.series for value in one.values(keyword) if isinstance(value, int)]

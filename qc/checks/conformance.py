@@ -42,7 +42,7 @@ class ConformanceParameters:
 
 @check(
     id="header.conformance",
-    version=1,
+    version=2,
     title="Headers conform to the standard",
     level="series",
     needs="headers",

@@ -17,9 +17,12 @@ from qc.study import Study
 CODES = {
     "identity.placeholder": "Name, ID or birth date look like a stand-in (test, anonymous, unknown, zeros). In an archive of patients such a study belongs to "
     "nobody; if it is a phantom or a test, nothing is wrong.",
-    "identity.age": "The age in the header does not fit birth date and study date: one of the three is wrong, or the study stands under another person.",
-    "identity.born_later": "The birth date lies after the study date. One of them is wrong, or the study stands under another person.",
-    "identity.id_spelling": "One patient ID is written in several ways (case, blanks) within the study; an archive may file it under two patients.",
+    "identity.age": "The age in the header does not fit birth date and study date: one of the three is wrong, or the study stands under "
+    "another person. Compare with the order.",
+    "identity.born_later": "The birth date lies after the study date. One of them is wrong, or the study stands under another person. "
+    "Compare with the order.",
+    "identity.id_spelling": "One patient ID is written in several ways (case, blanks) within the study; an archive may file it under two "
+    "patients. Look whether it did, and ask for a merge.",
 }
 
 

@@ -23,7 +23,8 @@ REJECTED_CODES = {
     "file.truncated": "The transfer broke off. Ask the sender for the file again.",
     "file.unreadable": "Permissions or the disk. Tell the PACS administrator.",
     "file.archive_damaged": "The archive was damaged on the way. Get it again.",
-    "file.too_large": "Raise the limit named in the message if the file is genuine.",
+    "file.too_large": "The file is larger than is read, so nothing was checked in it. Raise the limit named in the message if the file is "
+    "genuine.",
     "file.referenced_missing": "The medium is incomplete: its directory lists files that are not on it. Get the medium again.",
 }
 
@@ -58,16 +59,20 @@ def set_aside(rejected: Rejected, params: NoParameters) -> Iterator[Result]:
 CODES = {
     "file.truncated": "Part of the image is lost. Ask the sender for these files again.",
     "file.pixel_length": "The pixel data are shorter or longer than the image needs; viewers may show it shifted or not at all. Ask for the file again.",
-    "file.no_delimiter": "The end mark of the compressed pixel data is missing. The images inside are whole where the finding says repairable; "
-    "re-writing the file mends it.",
+    "file.no_delimiter": "The end mark of the compressed pixel data is missing. The images inside are whole where the finding says "
+    "repairable; re-writing the file mends it, so ask the archive to do that or send it again.",
     "file.frame_count": "Fewer images are in the file than its header announces. Ask for it again.",
-    "file.not_encapsulated": "Transfer syntax and pixel data contradict each other; most viewers will not show it.",
-    "file.meta_mismatch": "The file's own label names another object than its content: often left by software that re-writes UIDs. "
-    "Archives that trust the label will mix objects up.",
-    "file.no_meta": "The file lacks the DICOM preamble or file meta information. It was read, but many programs refuse it.",
-    "file.no_transfer_syntax": "The file does not say how it is encoded; the reading is a guess that worked.",
-    "file.nested_too_deep": "Sequences are nested beyond what is read: a damaged or hostile file.",
-    "file.sequence_unreadable": "A sequence inside the header is damaged.",
+    "file.not_encapsulated": "Transfer syntax and pixel data contradict each other; most viewers will not show it. Ask the sender for the "
+    "file again, in another encoding.",
+    "file.meta_mismatch": "The file's own label names another object than its content: often left by software that re-writes UIDs. Archives "
+    "that trust the label will mix objects up: ask the sender to write the file anew.",
+    "file.no_meta": "The file lacks the DICOM preamble or file meta information. It was read, but many programs refuse it: ask the sender "
+    "for whole DICOM files (part 10).",
+    "file.no_transfer_syntax": "The file does not say how it is encoded; the reading is a guess that worked. Look whether the image is "
+    "right, and ask the sender for whole DICOM files.",
+    "file.nested_too_deep": "Sequences are nested beyond what is read: a damaged or hostile file. Do not open it in other software before "
+    "you know where it comes from.",
+    "file.sequence_unreadable": "A sequence inside the header is damaged; what it said is lost. Ask for the file again.",
     "file.uid_collision": "Two different objects carry one SOPInstanceUID. An archive keeps only one of them: find out which is right before "
     "the other is lost.",
     "file.duplicate": "The same image stands twice with different headers under one UID. Find out which header is right.",

@@ -16,13 +16,19 @@ from qc.study import Instance, Series
 from qc.values import Problem, is_date
 
 CODES = {
-    "header.value": "The value is not legal for its attribute and was treated as unknown.",
-    "header.date": "A date that cannot be. The clock of the scanner may be wrong, or software wrote a placeholder; it is treated as unknown.",
+    "header.value": "The value is not legal for its attribute and was treated as unknown; other software may guess. Correct it at the "
+    "source, or tell the vendor.",
+    "header.date": "A date that cannot be. The clock of the scanner may be wrong, or software wrote a placeholder; it is treated as "
+    "unknown. Check the clock of the scanner, and correct the date where it was typed.",
     "header.pixel_spacing": "The pixel size cannot be read, so no length, area or volume in these images may be trusted. Correct it at the source.",
-    "header.character_set": "The text encoding named in the header does not exist; names may be garbled. They are not compared.",
-    "header.uid": "An identifier is missing or illegal. Archives and viewers may lose or mix up the object.",
-    "header.pixel_module": "The description of the pixels is incomplete or contradicts itself; viewers may show the image wrongly.",
-    "header.functional_groups": "The number of per-frame descriptions is not the number of frames; positions of some frames are unknown.",
+    "header.character_set": "The text encoding named in the header does not exist; names may be garbled. They are not compared. Tell the "
+    "maker of the software that wrote it, and look how the name is shown in the PACS.",
+    "header.uid": "An identifier is missing or illegal. Archives and viewers may lose or mix up the object. Ask the sender for it again; if "
+    "it comes so from the scanner, tell the vendor.",
+    "header.pixel_module": "The description of the pixels is incomplete or contradicts itself; viewers may show the image wrongly. Look at "
+    "it in the PACS, and tell the maker of the software that wrote it.",
+    "header.functional_groups": "The number of per-frame descriptions is not the number of frames; positions of some frames are unknown. Do "
+    "not measure across them; ask for the object again, and tell the vendor if it stays so.",
     "pixels.absent": "The header describes an image but the file holds none. Ask for the file again.",
 }
 DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "InstanceCreationDate")

@@ -30,8 +30,8 @@ CLOSE = {"PixelSpacing": 1e-4, "SliceThickness": 1e-3, "MagneticFieldStrength": 
 NEVER_ABSENT = frozenset({"Modality", "BitsStored", "PixelRepresentation", "PhotometricInterpretation"})
 
 CODES_SERIES = {
-    "header.not_constant": "A value that the scanner sets once for a series differs between its images: images of different scans were mixed, "
-    "or a header was changed afterwards.",
+    "header.not_constant": "A value that the scanner sets once for a series differs between its images: images of different scans were "
+    "mixed, or a header was changed afterwards. Look at the named images and find out where they come from.",
 }
 
 
@@ -155,12 +155,16 @@ def _shown(keyword: str, value: Any) -> str:
 CODES_STUDY = {
     "identity.two_patients": "Images of different people stand under one study. The gravest mix-up there is: stop using the study, tell the PACS "
     "administrator, find out which series belongs to whom.",
-    "identity.issuer_differs": "The same patient ID is given with and without its issuer. Not a mix-up; the archive should know the issuer.",
+    "identity.issuer_differs": "The same patient ID is given with and without its issuer. Not a mix-up; the archive should know the issuer: "
+    "ask the PACS administrator to set it for this sender.",
     "identity.demographics_differ": "Same patient ID, but name, birth date or sex differ between images of one study. A correction that reached only "
     "part of the study, or a mix-up: compare with the order.",
-    "identity.spelling": "The patient's name is spelt in different ways within one study.",
-    "study.date_differs": "The study date differs between series of one study.",
-    "study.series_number_repeated": "Two series of the study carry the same number; people will confuse them.",
+    "identity.spelling": "The patient's name is spelt in different ways within one study: a typing mistake, a correction that reached only "
+    "a part, or a mix-up. Compare with the order.",
+    "study.date_differs": "The study date differs between series of one study: it went past midnight, a series was added later, or belongs "
+    "to another visit. Look which, and correct the wrong date.",
+    "study.series_number_repeated": "Two series of the study carry the same number; people will confuse them. Check by description which "
+    "one is meant; tell the vendor if the scanner numbers so.",
 }
 
 

@@ -15,7 +15,8 @@ from qc.study import Instance, Series
 CODES = {
     "header.laterality": "The side of the body is contradictory, or missing in a radiograph of a part that exists twice. Wrong-side reading and surgery "
     "start here: compare with the marker in the image and the order, then correct the header.",
-    "header.view": "The view in the header is not the one in the description. Hanging protocols will show the image in the wrong place.",
+    "header.view": "The view in the header is not the one in the description. Hanging protocols will show the image in the wrong place: "
+    "look at the image and correct the header.",
 }
 PLAIN = frozenset({"CR", "DX", "MG", "RG", "IO", "PX"})
 PAIRED = frozenset({

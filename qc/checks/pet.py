@@ -56,7 +56,8 @@ class PetParameters:
     codes={
         "pet.not_quantitative": "SUVs cannot be made: what they hang on is missing or has no sense (named in the message). Correct the entry on the scanner and "
         "reconstruct, or do not quantify.",
-        "pet.time": "The scan began before the injection, or hours after: clock of the dose calibrator, the day, or a mistyped time. SUVs are wrong by decay.",
+        "pet.time": "The scan began before the injection, or hours after: clock of the dose calibrator, the day, or a mistyped time. SUVs are wrong by decay: "
+        "correct the time on the scanner and reconstruct.",
         "pet.half_life": "The half-life is not that of the nuclide: every SUV is wrong by decay. Choose the right nuclide in the protocol.",
         "pet.suv": "The images hold more activity than was injected, or SUVs that no body has: weight, dose, its unit, or the calibration is wrong. Do not quantify "
         "until it is settled; check the cross-calibration.",

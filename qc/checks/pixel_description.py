@@ -14,8 +14,8 @@ from qc.study import Series
 CODES = {
     "header.photometric": "Colour model and number of samples, or colour model and encoding, contradict each other: viewers may show false colours or "
     "nothing. Correct it at the source.",
-    "header.pixel_range": "Smallest, largest or padding value cannot occur in pixels of this description. Viewers that take the window or the "
-    "background from it show the image too bright, too dark or framed.",
+    "header.pixel_range": "Smallest, largest or padding value cannot occur in pixels of this description. Viewers that take the window or "
+    "the background from it show the image too bright, too dark or framed; set the window by hand, and tell the vendor.",
     "header.lossy": "The file is compressed with loss and its header does not say so (or denies it). Readers must know; correct LossyImageCompression.",
 }
 STATUS = {"header.photometric": Status.WARN, "header.pixel_range": Status.INFO, "header.lossy": Status.WARN}

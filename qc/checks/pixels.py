@@ -23,10 +23,13 @@ CLIPPED = Metric(
 
 CODES = {
     "pixels.undecodable": "The image cannot be shown. Ask for the file again.",
-    "pixels.not_decodable_here": "The images may be good, but the software to unpack them is not installed here; nothing was measured on them.",
+    "pixels.not_decodable_here": "The images may be good, but the software to unpack them is not installed here; nothing was measured on "
+    "them. Install the codec that the message names, and run again.",
     "pixels.blank": "Some images show nothing. Look whether the scan or the transfer failed there.",
-    "pixels.clipped": "The brightest part is cut off at the largest value that can be stored; what was brighter is lost. Gain or scaling was wrong.",
-    "pixels.duplicate": "Two images of different places or times have exactly the same pixels: one of them is a copy in the wrong place.",
+    "pixels.clipped": "The brightest part is cut off at the largest value that can be stored; what was brighter is lost. Gain or scaling "
+    "was wrong: repeat the measurement if the lost part matters, and correct the setting.",
+    "pixels.duplicate": "Two images of different places or times have exactly the same pixels: one of them is a copy in the wrong place. "
+    "Compare both with their neighbours and ask the scanner for the series again.",
     "pixels.high_bits": "Bits above the stored range are set (an old form of overlay). They were masked away before measuring.",
 }
 # what the file and header checks say already about an image that cannot be decoded

@@ -25,7 +25,8 @@ CODES = {
     "slices.duplicate": "The same position stands more than once with nothing to tell the images apart. Usually sent twice; keep one.",
     "slices.multi_zone": "The series was planned with different slice distances in different regions. Nothing is missing.",
     "slices.not_aligned": "The slices do not lie on a straight line: the patient or the table moved, or images of different scans were mixed.",
-    "series.mixed_orientation": "Slices of different orientation stand in one series. Viewers and converters may order them wrongly.",
+    "series.mixed_orientation": "Slices of different orientation stand in one series. Viewers and converters may order them wrongly: send "
+    "each orientation as its own series.",
     "series.embedded_localizer": "A scout lies in the series of the slices. Viewers and converters may take it for a slice: send it as its own series.",
     "series.overlapping_beds": "The scan was made in parts that overlap. Nothing is missing; slices of the overlap stand twice.",
     "series.mixed_content": "A few images of another kind stand in the series, not enough for a volume of their own. Nothing is missing.",
@@ -33,8 +34,10 @@ CODES = {
     "series.not_a_volume": "All images lie at one position (bolus tracking, repeated scan). Nothing is missing.",
     "series.too_few": "Two slices give one distance, so a gap cannot be told. Nothing is wrong by itself.",
     "stack.incomplete": "Images of a repeated scan (time points, echoes, b-values) are missing inside the series. Send it again.",
-    "stack.last_volume_incomplete": "The scan was stopped during its last repetition. The finished repetitions are complete.",
-    "geometry.no_position": "Slice positions are missing or unusable in the header, so order and gaps cannot be told.",
+    "stack.last_volume_incomplete": "The scan was stopped during its last repetition. The finished repetitions are complete; leave the last "
+    "one out of what is computed over time, and ask the scanner if the scan was not stopped on purpose.",
+    "geometry.no_position": "Slice positions are missing or unusable in the header, so order and gaps cannot be told. Ask for the series "
+    "again; if it comes so from the scanner, tell the vendor.",
 }
 
 MOST_NAMED = 20  # images spelt out in the details of one finding
@@ -93,9 +96,11 @@ def slices(series: Series, params: SliceParameters) -> Iterator[Result]:
     """
     frames = series.frames
     indices, positions, orientations = geometry.placed(frames)
-    unplaced = len(frames) - len(indices)
-    if unplaced and not (series.modality == "NM" and len(indices) == 0):  # planar images of nuclear medicine have no position
-        yield from _unplaced(series, frames, indices, unplaced)
+    known = set(indices.tolist())
+    # where descriptions of frames are missing altogether, that has its own finding (`header.functional_groups`)
+    lost = [frame for at, frame in enumerate(frames) if at not in known and not frame.instance.has("header.functional_groups")]
+    if lost and not (series.modality == "NM" and len(indices) == 0):  # planar images of nuclear medicine have no position
+        yield _unplaced(series, lost, len(frames))
     if len(indices) == 0:
         return
     groups = geometry.orientation_groups(orientations)
@@ -111,13 +116,12 @@ def slices(series: Series, params: SliceParameters) -> Iterator[Result]:
         yield from _group(series, members_, positions[group], orientations[group], params, alone=len(groups) == 1)
 
 
-def _unplaced(series: Series, frames: Sequence[Frame], indices: Any, unplaced: int) -> Iterator[Result]:
+def _unplaced(series: Series, lost: Sequence[Frame], total: int) -> Finding:
     """Say which images have no usable position; for CT, MR and PET original images that is bad data."""
     status = Status.INFO if series.klass == "derived" else Status.FAIL
-    known = set(indices.tolist())
-    named = [frame.label for index, frame in enumerate(frames) if index not in known][:MOST_NAMED]
-    text = f"{unplaced} of {len(frames)} images have no usable ImagePositionPatient or ImageOrientationPatient"
-    yield Finding("geometry.no_position", status, text, series.subject(), {"count": unplaced, "images": named})
+    named = [frame.label for frame in lost[:MOST_NAMED]]
+    text = f"{len(lost)} of {total} images have no usable ImagePositionPatient or ImageOrientationPatient"
+    return Finding("geometry.no_position", status, text, series.subject(), {"count": len(lost), "images": named})
 
 
 # -- orientations ---------------------------------------------------------------------------------------------------

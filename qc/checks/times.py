@@ -16,8 +16,9 @@ from qc.results import Result, Status
 from qc.study import Instance, Series
 
 CODES = {
-    "header.time_order": "Times contradict each other: something is said to have happened before it could. The clock of the scanner or of the "
-    "workstation was changed, or software wrote another time zone. Sorting by time and uptake times (PET) cannot be trusted.",
+    "header.time_order": "Times contradict each other: something is said to have happened before it could. The clock of the scanner or of "
+    "the workstation was changed, or software wrote another time zone. Sorting by time and uptake times (PET) cannot be trusted; set the "
+    "clock right, and compare with the log of the scanner.",
 }
 # earlier, later, and whether the rule holds for original images only: a reformatted series keeps the time of its source images
 ORDER = (

@@ -53,8 +53,9 @@ class UltrasoundParameters:
     applies=Applies(modalities=frozenset({"US", "IVUS"}), not_classes=frozenset({"not_image", "screenshot"})),
     metrics=(DIP,),
     codes={
-        "us.blank": "The ultrasound image shows nothing but its frame. Saved too early, or the probe was not selected.",
-        "us.frozen": "The clip stands still: all its frames are one image. The system was frozen when it was saved; nothing that moves can be judged.",
+        "us.blank": "The ultrasound image shows nothing but its frame. Saved too early, or the probe was not selected: look at it on the system, and save it again.",
+        "us.frozen": "The clip stands still: all its frames are one image. The system was frozen when it was saved; nothing that moves can be judged. Ask for "
+        "the moving clip.",
         "us.dark_columns": "Columns stay dark from the skin down: elements of the probe may be dead, its cable broken, or there was no contact or gel. Hold the probe in air and "
         "look at its reverberations; if the same columns are dark, send the probe to service.",
     },

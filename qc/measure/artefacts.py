@@ -35,7 +35,8 @@ def zipper(image: Floats, air: NDArray[np.bool_], axis: int, least_z: float = 6.
     """Find neighbouring rows (axis 0) or columns (axis 1) whose air is brighter than that of all others.
 
     z = (median of the line - median of all medians) / (1.4826 MAD of the medians); at least `fewest` lines in a row with z above
-    `least_z`. A smooth change along the axis is taken away first (running median over 31 lines).
+    `least_z`. A smooth change along the axis is taken away first (running median over 31 lines). A line runs straight through: both its
+    halves must stand out, which curved ripples beside a blurred object do not.
     """
     from scipy import ndimage
 
@@ -58,9 +59,24 @@ def zipper(image: Floats, air: NDArray[np.bool_], axis: int, least_z: float = 6.
     for label in range(1, count + 1):
         run = places[labels == label]
         top = float(z[labels == label].max())
-        if len(run) >= fewest and np.ptp(run) == len(run) - 1 and (best is None or top > best.strongest):
+        straight = len(run) >= fewest and np.ptp(run) == len(run) - 1 and _runs_through(masked if axis == 0 else masked.T, run)
+        if straight and (best is None or top > best.strongest):
             best = Lines(axis, tuple(int(place) for place in run), top)
     return best
+
+
+def _runs_through(masked: Floats, run: NDArray[np.intp]) -> bool:
+    """Tell whether both outer quarters of the lines (rows) are brighter than those of the lines beside, each by a third of the whole."""
+    beside = np.concatenate([np.arange(run[0] - 12, run[0] - 3), np.arange(run[-1] + 4, run[-1] + 13)])
+    beside = beside[(beside >= 0) & (beside < len(masked))]
+    quarter = masked.shape[1] // 4
+    rises = []
+    for part in (slice(0, quarter), slice(-quarter, None), slice(None)):
+        here, there = masked[run, part], masked[beside, part]
+        if np.isfinite(here).sum() < 8 or np.isfinite(there).sum() < 8:
+            return False
+        rises.append(float(np.nanmean(here) - np.nanmean(there)))
+    return min(rises[:2]) > rises[2] / 3 > 0
 
 
 @lru_cache(maxsize=8)
@@ -105,6 +121,34 @@ def center_point(image: Floats) -> float:
     rest = np.delete(block.ravel(), 12)
     spread = float(rest.std())
     return float(abs(block[2, 2] - rest.mean()) / spread) if spread > 0 else 0.0
+
+
+def quadrature_ghost(
+    image: Floats, center: tuple[float, float], radius_mm: float, spacing_mm: tuple[float, float], margin_mm: float = 3.0
+) -> tuple[float, float] | None:
+    """Return the share of the signal that appears turned by 180 degrees about the middle of the image, and its height over the noise.
+
+    An imbalance of the two receiver channels makes this ghost. It shows where the turned object reaches into the air; that
+    crescent is held against the one on the other side of the object, which is as far from its edge.
+
+    Returns
+    -------
+    ratio, z; None where the object lies so much in the middle that less than 2 cm2 of its turned picture fall into air.
+    """
+    middle = ((image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2)
+    down, across = ((2 * (m - c)) * s for m, c, s in zip(middle, center, spacing_mm, strict=True))
+    y = (np.arange(image.shape[0]) - center[0])[:, None] * spacing_mm[0]
+    x = (np.arange(image.shape[1]) - center[1])[None, :] * spacing_mm[1]
+    outside = np.hypot(y, x) > radius_mm + margin_mm
+    crescent = outside & (np.hypot(y - down, x - across) < radius_mm - margin_mm)
+    opposite = outside & (np.hypot(y + down, x + across) < radius_mm - margin_mm)
+    if min(crescent.sum(), opposite.sum()) * spacing_mm[0] * spacing_mm[1] < 200.0:
+        return None
+    level = float(np.median(image[np.hypot(y, x) < 0.8 * radius_mm]))
+    near, far = np.asarray(image[crescent], float), np.asarray(image[opposite], float)
+    spread = float(np.sqrt(near.var() / len(near) + far.var() / len(far)))
+    rise = float(near.mean() - far.mean())
+    return (rise / level, rise / spread) if level > 0 and spread > 0 else None
 
 
 def wrapped(image: Floats, level: float, share: float = 0.2, border: int = 3) -> tuple[bool, bool]:

@@ -12,11 +12,26 @@ from qc.measure.roi import Floats
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Parameters, their standard uncertainties, and the SD of the residuals."""
+    """Parameters, their covariance, and the SD of the residuals."""
 
     values: Floats
-    uncertainties: Floats
+    covariance: Floats
     residual: float
+
+    @property
+    def uncertainties(self) -> Floats:
+        """Standard uncertainties of the parameters."""
+        return np.asarray(np.sqrt(np.maximum(np.diag(self.covariance), 0.0)))
+
+
+def linear(matrix: Floats, data: Floats) -> Floats:
+    """Solve a small, well-scaled linear least-squares problem (n, k) by its normal equations.
+
+    Ten times quicker than a singular value decomposition, and without the threads of the linear algebra library, which on a busy
+    machine wait for each other longer than they calculate.
+    """
+    normal = np.einsum("ni,nj->ij", matrix, matrix)
+    return np.asarray(np.linalg.solve(normal, np.einsum("ni,n->i", matrix, data)))
 
 
 def least_squares(
@@ -58,5 +73,5 @@ def least_squares(
             break
     free = max(1.0, len(data) / correlated - len(values))
     variance = cost / correlated / free * correlated
-    spread = np.sqrt(np.maximum(np.diag(np.linalg.pinv(normal)) * variance, 0.0)) * scale
-    return Fit(values, spread, float(np.sqrt(cost / len(data))))
+    covariance = np.linalg.pinv(normal) * variance * np.outer(scale, scale)
+    return Fit(values, covariance, float(np.sqrt(cost / len(data))))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.measure.roi import Floats
+from qc.measure.roi import Floats, fast_size
 
 
 @lru_cache(maxsize=64)
@@ -42,7 +42,7 @@ def disc_answers(flat: Floats, inside: NDArray[np.bool_], diameters_mm: tuple[fl
     (n, rows, columns), one answer map a diameter. A disc of contrast 0.05 answers 0.05.
     """
     reach = int(np.ceil(max(diameters_mm) / min(spacing_mm))) + 4
-    shape = (_fast(flat.shape[0] + reach), _fast(flat.shape[1] + reach))
+    shape = (fast_size(flat.shape[0] + reach), fast_size(flat.shape[1] + reach))
     signal, mask = np.fft.rfft2(flat, shape), np.fft.rfft2(inside.astype(float), shape)
     answers = np.empty((len(diameters_mm), *flat.shape))
     for at, diameter in enumerate(diameters_mm):
@@ -54,23 +54,18 @@ def disc_answers(flat: Floats, inside: NDArray[np.bool_], diameters_mm: tuple[fl
     return answers
 
 
-def _fast(size: int) -> int:
-    """Return the next size with small prime factors."""
-    while True:
-        rest = size
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return size
-        size += 1
-
-
-def at_places(answers: Floats, rows: Floats, columns: Floats) -> Floats:
-    """Return an answer map between its pixels (cubic)."""
+def between_pixels(answers: Floats) -> Floats:
+    """Return spline coefficients of answer maps, for `at_places`: made once, read at many places."""
     from scipy import ndimage
 
-    return np.asarray(ndimage.map_coordinates(answers, [rows, columns], order=3, mode="nearest"))
+    return np.stack([ndimage.spline_filter(one, 3, mode="mirror") for one in answers])
+
+
+def at_places(coefficients: Floats, rows: Floats, columns: Floats) -> Floats:
+    """Return an answer map between its pixels (cubic), from its spline coefficients."""
+    from scipy import ndimage
+
+    return np.asarray(ndimage.map_coordinates(coefficients, [rows, columns], order=3, mode="mirror", prefilter=False))
 
 
 def detectability(discs: Floats, blanks: Floats) -> Floats:

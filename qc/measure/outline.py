@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qc.measure.fit import linear
 from qc.measure.roi import Floats
 
 STEP_DEG = 2.0
 RAY_STEP_MM = 0.25
 INNER_MM = (1.5, 4.5)  # where, inside the edge, the local signal is read: clear of the blur, outside any insert
 LEVEL_WINDOW_DEG = 10.0
+NEAR_MM = (20.0, 12.0)  # inwards and outwards of an edge that is roughly known
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,7 @@ def rough_center(image: Floats, spacing_mm: tuple[float, float]) -> tuple[tuple[
 
     step = max(1, min(image.shape) // 128)
     small = np.asarray(image[step // 2 :: step, step // 2 :: step])
-    low, high = float(np.percentile(small, 5)), float(np.percentile(small, 99))
+    low, high = (float(level) for level in np.percentile(small, (5, 99)))
     labels, count = ndimage.label(small > low + 0.35 * (high - low))
     if count == 0 or high <= low:
         return None
@@ -128,11 +130,12 @@ def _rays(
     spacing_mm: tuple[float, float],
     angles_deg: Floats,
     order: int,
+    step_mm: float,
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return distances (m,), values along rays (n, m), and which samples lie outside the image."""
     from scipy import ndimage
 
-    steps = np.arange(reach_mm[0], reach_mm[1], RAY_STEP_MM)
+    steps = np.arange(reach_mm[0], reach_mm[1], step_mm)
     angles = np.deg2rad(angles_deg)[:, None]
     rows = center[0] - np.sin(angles) * steps / spacing_mm[0]
     columns = center[1] + np.cos(angles) * steps / spacing_mm[1]
@@ -151,18 +154,26 @@ def edge_radii(
     spacing_mm: tuple[float, float],
     angles_deg: Floats,
     order: int = 3,
+    known: bool = False,
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return where rays leave a round object, searched from outside inwards.
 
     The level is half of the local signal 1.5 to 4.5 mm inside the edge, smoothed over 20 degrees by a median, so neither
     shading nor a plug moves it.
 
+    Parameters
+    ----------
+    known
+        True where `center` and `radius_mm` are right within some mm: then only the neighbourhood of the edge is looked at, finely.
+
     Returns
     -------
     radii, cut
         (n,) mm, NaN where no edge is met; and whether the ray runs out of the image before the object ends.
     """
-    steps, rays, outside = _rays(image, center, (0.6 * radius_mm, 1.3 * radius_mm), spacing_mm, angles_deg, order)
+    reach = (max(0.6 * radius_mm, radius_mm - NEAR_MM[0]), radius_mm + NEAR_MM[1]) if known else (0.6 * radius_mm, 1.3 * radius_mm)
+    step = RAY_STEP_MM if known else 2 * RAY_STEP_MM
+    steps, rays, outside = _rays(image, center, reach, spacing_mm, angles_deg, order, step)
     count = len(steps)
 
     def last(above: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -170,23 +181,32 @@ def edge_radii(
         return np.where(above.any(axis=1), found, -1)
 
     rough = last(rays >= 0.25 * bright)
-    cut = (rough >= 0) & outside[np.arange(len(rays)), np.minimum(rough + int(1.5 / RAY_STEP_MM), count - 1)]
-    near, far = (int(mm / RAY_STEP_MM) for mm in INNER_MM)
+    cut = (rough >= 0) & outside[np.arange(len(rays)), np.minimum(rough + int(1.5 / step), count - 1)]
+    near, far = (int(mm / step) for mm in INNER_MM)
     index = np.clip(rough[:, None] - np.arange(near, far + 1), 0, count - 1)
     inner = np.median(np.take_along_axis(rays, index, axis=1), axis=1)
     inner = np.where(rough >= 0, inner, np.nan)
     width = max(1, round(LEVEL_WINDOW_DEG / (360.0 / len(angles_deg))))
-    shifted = np.stack([np.roll(inner, shift) for shift in range(-width, width + 1)])
-    seen = np.isfinite(shifted).any(axis=0)
-    level = np.full(len(rays), 0.5 * bright)
-    level[seen] = 0.5 * np.nanmedian(shifted[:, seen], axis=0)
+    level = 0.5 * _running_median(inner, width, bright)
     at = last(rays >= level[:, None])
     good = (at >= 0) & (at + 1 < count) & ~cut & (rough >= 0)
     safe = np.clip(at, 0, count - 2)
     here, there = rays[np.arange(len(rays)), safe], rays[np.arange(len(rays)), safe + 1]
     drop = np.where(here - there > 0, here - there, 1.0)
-    radii = steps[safe] + RAY_STEP_MM * (here - level) / drop
+    radii = steps[safe] + step * (here - level) / drop
     return np.where(good, radii, np.nan), cut
+
+
+def _running_median(values: Floats, width: int, otherwise: float) -> Floats:
+    """Return the median of `width` neighbours on both sides of each value of a closed ring, NaN left out."""
+    shifted = np.stack([np.roll(values, shift) for shift in range(-width, width + 1)])
+    finite = np.isfinite(shifted)
+    if finite.all():
+        return np.asarray(np.median(shifted, axis=0))
+    seen = finite.any(axis=0)
+    found: Floats = np.full(len(values), otherwise)
+    found[seen] = np.nanmedian(shifted[:, seen], axis=0)
+    return found
 
 
 def _fit(angles_deg: Floats, radii: Floats, usable: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_], float]:
@@ -195,16 +215,19 @@ def _fit(angles_deg: Floats, radii: Floats, usable: NDArray[np.bool_]) -> tuple[
     matrix = np.stack([np.ones_like(theta), np.cos(theta), np.sin(theta), np.cos(2 * theta), np.sin(2 * theta)], axis=1)
     start = np.median(radii[usable])
     keep = usable & (np.abs(radii - start) < 12.0)
-    solution = np.zeros(5)
+    solution: Floats = np.zeros(5)
     rms = 0.0
     for _ in range(5):
         if keep.sum() < 30:
             break
-        solution = np.linalg.lstsq(matrix[keep], radii[keep], rcond=None)[0]
+        solution = linear(matrix[keep], radii[keep])
         off = radii - matrix @ solution
         spread = 1.4826 * float(np.median(np.abs(off[keep] - np.median(off[keep]))))
         rms = float(np.sqrt(np.mean(off[keep] ** 2)))
-        keep = usable & (np.abs(off) <= max(0.3, 3 * spread))
+        kept = usable & (np.abs(off) <= max(0.3, 3 * spread))
+        if (kept == keep).all():
+            break
+        keep = kept
     return solution, keep, rms
 
 
@@ -231,7 +254,7 @@ def outline(
     angles = np.arange(0.0, 360.0, STEP_DEG if order > 1 else 2 * STEP_DEG)
     fewest = len(angles) // 3
     for turn in range(2):
-        radii, cut = edge_radii(image, center, radius, bright, spacing_mm, angles, order if turn else 1)
+        radii, cut = edge_radii(image, center, radius, bright, spacing_mm, angles, order if turn else 1, bool(turn))
         usable = np.isfinite(radii)
         if blocked_deg is not None:
             usable &= np.abs((angles - blocked_deg[0] + 180) % 360 - 180) > blocked_deg[1]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.measure.fit import least_squares
+from qc.measure.fit import least_squares, linear
 from qc.measure.roi import Floats
 
 
@@ -87,6 +87,14 @@ class Plateau:
     ground: float
 
 
+def ground_signal(excess: float, error: float) -> float:
+    """Return the signal of a dark ground from how far its mean square lies above that of noise, and the standard error of that.
+
+    Shrunk by what the noise leaves unsure, x^2 / (x^2 + s^2): a threshold would let the result jump when noise is added.
+    """
+    return float(np.sqrt(excess**3 / (excess**2 + error**2))) if excess > 0 else 0.0
+
+
 def plateau(
     x: Floats, squared: Floats, dark: NDArray[np.bool_], expected_mm: float, correlated: float = 1.0, noise2: float | None = None
 ) -> Plateau | None:
@@ -109,17 +117,17 @@ def plateau(
     correlated
         Samples that carry the information of one.
     noise2
-        Mean square of the noise where it is known (from air): what the dark ground has beyond it (significantly, 4 standard errors) is signal,
-        and half level lies halfway between it and the bright signal. None: the ground is all noise.
+        Mean square of the noise where it is known (from air): what the dark ground has beyond it is signal (`ground_signal`), and half level
+        lies halfway between it and the bright signal. None: the ground is all noise.
 
     Returns
     -------
-    None where no stretch of at least 3 mm rises out of the noise. A slice of 5 mm on a 1:10 ramp gives 50 mm.
+    None where no stretch of some 5 mm rises out of the noise. A slice of 5 mm on a 1:10 ramp gives 50 mm.
     """
     step = float(x[1] - x[0])
     baseline = float(squared[dark].mean())
     signal = squared - baseline
-    width = max(1, round(3.0 / step) | 1)
+    width = max(1, round(5.0 / step) | 1)
     smooth = np.convolve(signal, np.ones(width) / width, mode="same")
     peak = float(np.percentile(smooth, 95))
     noise = float(smooth[dark].std())
@@ -129,10 +137,9 @@ def plateau(
     middle = float(np.average(x, weights=np.clip(signal, 0, None) * (smooth > 0.25 * peak)))
     guess = np.array([middle, min(max(float(x[above[-1]] - x[above[0]]), 3.0), 2 * expected_mm), 10.0, np.sqrt(peak)])
 
-    excess = baseline - noise2 if noise2 is not None else 0.0
-    if excess <= 4 * float(squared[dark].std()) / np.sqrt(dark.sum() / correlated):
-        excess = 0.0
-    ground = float(np.sqrt(excess))
+    error = float(squared[dark].std()) / np.sqrt(dark.sum() / correlated)
+    ground = ground_signal(baseline - noise2, error) if noise2 is not None else 0.0
+    excess = ground**2
 
     def model(p: Floats) -> Floats:
         return np.asarray((ground + p[3] * trapezoid(x, p[0], abs(p[1]), abs(p[2]))) ** 2 - excess)
@@ -165,7 +172,7 @@ def _half_level(
     if use.sum() < 5:
         return None
     basis = np.stack([np.ones(use.sum()), x[use] - near, (x[use] - near) ** 2], axis=1)
-    solution = np.linalg.lstsq(basis, signal[use], rcond=None)[0]
+    solution = linear(basis, signal[use])
     off = signal[use] - basis @ solution
     variance = float(off @ off) / max(1, use.sum() - 3) * correlated
     a, b, c = solution[2], solution[1], solution[0] - level
@@ -182,36 +189,73 @@ def _half_level(
 
 
 @dataclass(frozen=True)
-class Edge:
-    """A rise from dark to bright: place of half signal in mm, standard uncertainty, width of the rise, direct crossing."""
+class Edges:
+    """Two rises from dark to bright of one shape.
 
-    at: float
-    uncertainty: float
-    width: float
-    crossing: float | None
-    residual: float
-
-
-def rising_edge(x: Floats, squared: Floats, start: float, correlated: float = 1.0) -> Edge | None:
-    """Measure where a profile rises from 0 to 1 (both ends known), from the squared signal.
-
-    A linear rise, blurred or not: the fitted half level of a symmetric rise does not depend on its exact shape.
+    Attributes
+    ----------
+    at, uncertainties
+        Places of half signal and their standard uncertainties, mm.
+    fitted
+        The same places in the fit of both whole rises, the second estimate; where the half signal lies beyond what is seen it is the only one.
+    widths
+        Lengths of the rises, mm.
     """
-    weight = np.sqrt(len(x))  # the height is known to some 5 %; where little of the bright part is seen this holds the fit
+
+    at: tuple[float, float]
+    uncertainties: tuple[float, float]
+    fitted: tuple[float, float]
+    widths: tuple[float, float]
+
+
+HOLD = 0.15  # how strongly equal widths and a height of 1 hold the fit of two rises, against the data
+
+
+def blurred_rise(x: Floats, at: float, width: float, blur_mm: float) -> Floats:
+    """Return a linear rise from 0 to 1, half at `at`, averaged over `blur_mm`."""
+
+    def area(u: Floats) -> Floats:  # below the rise, from its middle
+        inside = np.clip(u, -width / 2, width / 2)
+        return np.asarray((inside + width / 2) ** 2 / (2 * width) + np.maximum(u - width / 2, 0.0))
+
+    half = max(blur_mm, 1e-3) / 2
+    return (area(x - at + half) - area(x - at - half)) / (2 * half)
+
+
+def rising_edges(
+    x: Floats, squared: tuple[Floats, Floats], starts: tuple[float, float], blur_mm: float, correlated: float = 1.0
+) -> Edges | None:
+    """Measure where two profiles rise from 0 to 1 (both ends known), from the squared signal.
+
+    One slice cuts both wedges, so both rises should be alike: where one is seen only in part, the width of the other and the height
+    of 1 hold its fit; where it is seen, what it shows counts. What pixels and interpolation average over (`blur_mm`) is in the
+    model: squared, it would move the foot of the rise. The place itself is where a parabola through the squared signal near the half
+    level, exact for a straight rise, meets that level: the shape of the rest, which real slices have their own, does not enter.
+
+    Returns
+    -------
+    None where a rise does not lie within what is seen, or 2 mm beyond.
+    """
+    data = np.concatenate(squared)
+    hold = HOLD * np.sqrt(len(data))
 
     def model(p: Floats) -> Floats:
-        curve = (p[2] * np.clip((x - p[0]) / max(abs(p[1]), 0.2) + 0.5, 0.0, 1.0)) ** 2
-        return np.append(curve, weight * p[2])
+        curves = [(p[4 + at] * blurred_rise(x, p[at], max(abs(p[2 + at]), 0.2), blur_mm)) ** 2 for at in (0, 1)]
+        return np.concatenate([*curves, hold * np.array([p[4], p[5], (p[2] - p[3]) / 5.0])])
 
-    fit = least_squares(model, np.append(squared, weight), np.array([start, 5.0, 1.0]), np.array([1.0, 1.0, 1.0]), correlated)
-    at = float(fit.values[0])
-    if not x[0] < at < x[-1] or fit.values[2] <= 0:
+    wanted = np.concatenate([data, hold * np.array([1.0, 1.0, 0.0])])
+    fit = least_squares(model, wanted, np.array([*starts, 5.0, 5.0, 1.0, 1.0]), np.ones(6), correlated)
+    at = (float(fit.values[0]), float(fit.values[1]))
+    if not all(x[0] < one < x[-1] + 2.0 for one in at) or min(fit.values[4:]) <= 0:
         return None
-    level = 0.25 * float(fit.values[2]) ** 2
-    above = np.flatnonzero((squared[1:] >= level) & (squared[:-1] < level))
-    crossing = None
-    if len(above):
-        near = int(above[np.argmin(np.abs(x[above] - at))])
-        rise = squared[near + 1] - squared[near]
-        crossing = float(x[near] + (x[near + 1] - x[near]) * (level - squared[near]) / rise)
-    return Edge(at, float(fit.uncertainties[0]), abs(float(fit.values[1])), crossing, fit.residual)
+    widths = (abs(float(fit.values[2])), abs(float(fit.values[3])))
+    found = []
+    for one, near, width, height, error in zip(squared, at, widths, fit.values[4:], fit.uncertainties[4:], strict=True):
+        reach = float(np.clip(0.4 * width, 1.0, 3.0))
+        half = None
+        if near + 0.5 * reach < x[-1]:
+            half = _half_level(x, one, near, reach, -1, 0.25 * float(height) ** 2, 2 * float(height) * float(error), correlated)
+        found.append(half)
+    plain = [(float(fit.values[k]), float(fit.uncertainties[k])) for k in (0, 1)]
+    (first, first_error), (last, last_error) = (half or fitted for half, fitted in zip(found, plain, strict=True))
+    return Edges((first, last), (first_error, last_error), at, widths)

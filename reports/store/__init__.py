@@ -20,21 +20,28 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from qc import protocol
+from qc.expected import Announced
+from qc.protocol_audit import Arrival
 from qc.results import Evidence
-from reports.store import audit, days, ledger, lookup, people, results
+from reports.store import acquisitions, announced, audit, by_hand, days, ledger, lookup, people, results
 from reports.store import schema as t
 from reports.store.audit import Entry
+from reports.store.by_hand import ByHand
 from reports.store.clean import Cleaner, Places
 from reports.store.connect import engine_for, migrate, now, transaction, writer
 from reports.store.devices import Devices, equipment
+from reports.store.intake import Ended, Standing
+from reports.store.intake_methods import Intake
 from reports.store.ledger import Observed, Seen, Work
 from reports.store.local import parse_date, zone_of
 from reports.store.lookup import Device
 
 if TYPE_CHECKING:
     from qc.runner import Report
+    from reports.charts.judge import Rules
 
-__all__ = ["Device", "Entry", "Observed", "Seen", "Store", "Work", "open_store"]
+__all__ = ["ByHand", "Device", "Ended", "Entry", "Observed", "Seen", "Standing", "Store", "Work", "open_store"]
 
 T = TypeVar("T")
 
@@ -62,13 +69,14 @@ def open_store(url: str, timezone: str | None = None) -> Store:
     return Store(engine, zone)
 
 
-class Store:
+class Store(Intake):
     """The database behind plain methods. Open one a process; threads may share it."""
 
     def __init__(self, engine: Engine, zone: tzinfo | None = None) -> None:
         self.engine = engine
         self._writer = writer(engine)
         self.zone = zone
+        self.chart_rules: Rules | None = None  # of the site, by which trends are judged; None: the usual ones
 
     def close(self) -> None:
         """Close the connections."""
@@ -84,6 +92,13 @@ class Store:
     def reading(self) -> Iterator[Connection]:
         """Give a connection for reading: one consistent view."""
         with transaction(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection that sees the database as it is now, however long it reads and whatever others write."""
+        engine = self.engine if self.engine.dialect.name == "sqlite" else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with transaction(engine) as connection:
             yield connection
 
     @contextmanager
@@ -140,13 +155,15 @@ class Store:
             known = ledger.source_id(connection, source)
             connection.execute(sa.update(t.source).where(t.source.c.id == known).values(watermark=cursor))
 
-    def settle(self, quiet_s: float, *, parameters: str = "", checks: str = "", priority: int = 0) -> int:
+    def settle(self, quiet_s: float, *, parameters: str = "", checks: str = "", priority: int = 0, source: str | None = None) -> int:
         """Make work for studies with nothing new for `quiet_s` seconds whose files changed since they were last checked.
 
         Parameters
         ----------
         parameters, checks
             Hashes of the parameters and of the checks that will run; part of the identity of the work.
+        source
+            Only studies of which this source has something.
 
         Returns
         -------
@@ -154,7 +171,7 @@ class Store:
             Number of studies that got new work.
         """
         with self.writing() as connection:
-            return ledger.settle(connection, quiet_s, parameters, checks, priority)
+            return ledger.settle(connection, quiet_s, parameters, checks, priority, source)
 
     # -- work ---------------------------------------------------------------------------------------------------
 
@@ -182,7 +199,11 @@ class Store:
             return ledger.renew(connection, work_id, owner, lease_s)
 
     def complete(self, work_id: int, owner: str, report: Report, hash_key: bytes) -> bool:
-        """Write the results and end the work, in one transaction; False, and nothing written, where it is no longer the owner's."""
+        """Write the results and end the work, in one transaction; False, and nothing written, where it is no longer the owner's.
+
+        What only the database can find (against the source's count, earlier studies of the patient, other series of the scanner) is
+        added to the findings of the report.
+        """
         places = self.places
         prepared = results.prepare(report, hash_key, places)  # pictures are encoded before the database is held up
         with self.writing() as connection:
@@ -190,8 +211,22 @@ class Store:
             row = ledger.finish(connection, work_id, owner, at)
             if row is None:
                 return False
+            found = results.only_here(connection, row, prepared, self.zone)
+            prepared.add(found, Cleaner())
             results.write(connection, row, prepared, at, self.zone, places)
+        report.findings += found
         return True
+
+    def announce(self, source: str, study_uid: str, told: Announced) -> bool:
+        """Note how much a source says a study is; a study that is here already is checked again where that is news.
+
+        Returns
+        -------
+        bool
+            Whether it was news.
+        """
+        with self.writing() as connection:
+            return announced.note(connection, source, study_uid, told)
 
     def give_back(self, work_id: int, owner: str, kind: str, message: str, delay_s: float = 0.0) -> None:
         """Return work that could not be done for the moment; after three attempts it is set aside with an error finding.
@@ -253,6 +288,18 @@ class Store:
         """Return the days whose report is missing or no longer tells all, also where files were only set aside since."""
         return self._read(lambda connection: days.stale(connection, self.zone))
 
+    def acquisitions(self, site: str = "", since: date | None = None) -> list[protocol.Row]:
+        """Return how series were acquired, oldest first: what protocols are learned from. `site` is put into their keys."""
+        return self._read(lambda connection: acquisitions.rows(connection, site, since))
+
+    def arrivals(self, since: date | None = None) -> list[Arrival]:
+        """Return when series were acquired by their scanner's clock, and when they came by ours."""
+        return self._read(lambda connection: acquisitions.arrivals(connection, self.zone, since))
+
+    def written_days(self) -> list[date]:
+        """Return the days that have a report, oldest first."""
+        return self._read(days.written)
+
     def evidence(self, ids: Iterable[int]) -> dict[int, Evidence]:
         """Return pictures and curves by id, as `qc.results` has them."""
         return self._read(lambda connection: lookup.evidence(connection, ids))
@@ -311,6 +358,33 @@ class Store:
         with self.writing() as connection:
             people.review(connection, device_id, who)
 
+    def device_for(self, tags: Mapping[str, Any]) -> int:
+        """Return the device that made an image, made where it was never seen before."""
+        made_by = equipment(tags.get, Cleaner([tags]))
+        with self.writing() as connection:
+            devices, day = Devices(connection), parse_date(tags.get("StudyDate"))
+            number = devices.find(made_by, day)
+            known = devices.known(made_by, day)
+        return number if known is None else int(known.id)
+
+    # -- set by hand --------------------------------------------------------------------------------------------
+
+    def keep_by_hand(
+        self, device_id: int | None, study_uid: str | None, check: str, parameters: Mapping[str, Any], who: str, why: str, again: bool
+    ) -> int:
+        """Keep what a person set in a phantom test; `again`: the automatic runs of the device use it from now on."""
+        with self.writing() as connection:
+            return by_hand.keep(connection, device_id, study_uid, check, parameters, who, why, again)
+
+    def forget_by_hand(self, device_id: int, check: str, who: str, why: str) -> int:
+        """End the use of what was set for a check in automatic runs of a device; return how many settings that ended."""
+        with self.writing() as connection:
+            return by_hand.forget(connection, device_id, check, who, why)
+
+    def by_hand(self, device_id: int | None = None) -> list[ByHand]:
+        """Return what people set by hand, oldest first: of one device, or all."""
+        return self._read(lambda connection: by_hand.settings(connection, device_id))
+
     def log(self, who: str, what: str, before: Any = None, after: Any = None, why: str = "", subject: str = "") -> None:
         """Add a row to the audit log."""
         with self.writing() as connection:
@@ -323,6 +397,17 @@ class Store:
     def audit_broken_at(self) -> int | None:
         """Return the id of the first row of the audit log that was changed behind its back; None where all are whole."""
         return self._read(audit.first_broken)
+
+    def audit_digest(self, number: int | None = None) -> str:
+        """Return the digest of a row of the audit log (None: of the newest), empty where there is none.
+
+        Who notes it elsewhere can tell later that nothing up to it was cut off or written anew.
+        """
+        return self._read(lambda connection: audit.digest_of(connection, number))
+
+    def first_paths(self, study_uid: str) -> list[str]:
+        """Return where the source finds one file of each series of a study."""
+        return self._read(lambda connection: lookup.first_paths(connection, study_uid))
 
     def _read(self, function: Callable[[Connection], T]) -> T:
         with self.reading() as connection:

@@ -65,6 +65,12 @@ def entries(connection: Connection, limit: int) -> list[Entry]:
     return [Entry(*(getattr(row, name) for name in Entry.__dataclass_fields__)) for row in rows]
 
 
+def digest_of(connection: Connection, number: int | None = None) -> str:
+    """Return the digest of a row (None: of the newest); empty where there is no such row."""
+    chosen = sa.select(t.audit.c.digest).order_by(t.audit.c.id.desc()).limit(1)
+    return connection.execute(chosen if number is None else chosen.where(t.audit.c.id == number)).scalar() or ""
+
+
 def first_broken(connection: Connection) -> int | None:
     """Return the id of the first row that is not what was written, or that follows one taken away; None where all are whole."""
     last = _FIRST

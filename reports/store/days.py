@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta, tzinfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from reports.store import intake
 from reports.store import schema as t
 from reports.store.lookup import CURRENT
 
@@ -32,6 +33,11 @@ def late(connection: Connection, day: date) -> sa.ColumnElement[bool]:
     own = sa.select(sa.func.max(t.report_written.c.written_at)).where(t.report_written.c.day == t.study.c.day, before)
     condition = sa.and_(CURRENT, t.study.c.day < day, t.study.c.done_at > since, t.study.c.done_at > own.scalar_subquery())
     return sa.and_(condition, t.study.c.done_at <= until) if until else condition
+
+
+def written(connection: Connection) -> list[date]:
+    """Return the days that have a report, oldest first."""
+    return list(connection.execute(sa.select(t.report_written.c.day).distinct().order_by(t.report_written.c.day)).scalars())
 
 
 def set_aside(connection: Connection, day: date) -> sa.ColumnElement[bool]:
@@ -79,3 +85,4 @@ def note_written(connection: Connection, day: date, name: str, at: datetime) -> 
     if is_newest(connection, day):
         connection.execute(sa.update(t.skipped).where(_LOOSE, t.skipped.c.first_at <= at).values(report_day=day))
     connection.execute(sa.insert(t.report_written).values(day=day, written_at=at, name=name))
+    intake.reported(connection, day, at)

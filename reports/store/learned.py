@@ -72,7 +72,7 @@ def _history(connection: Connection, series: Mapping[Any, Any], study_id: int) -
             s.c.device_id == series["device_id"],
             s.c["class"] == series["class"],
         )
-        .where(_same(s.c.protocol, series["protocol"]), _same(s.c.body_part, series["body_part"]))
+        .where(_same(s.c.protocol_name, series["protocol_name"]), _same(s.c.body_part, series["body_part"]))
         .order_by(s.c.id.desc())
         .limit(MOST)
         .subquery()

@@ -21,6 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from reports.store import intake
 from reports.store import schema as t
 from reports.store.clean import Cleaner, Places
 from reports.store.connect import insert, now
@@ -69,6 +70,7 @@ class Work:
     paths: tuple[Path, ...]
     fingerprint: str
     attempts: int
+    sources: tuple[str, ...] = ()  # of each path
 
 
 def source_id(connection: Connection, name: str) -> int:
@@ -119,6 +121,10 @@ def observe(connection: Connection, source: str, seen: Sequence[Seen], places: P
         opened = insert(connection, t.arrival)
         opened = opened.on_conflict_do_update(index_elements=["study_uid"], set_={"changed_at": opened.excluded.changed_at, "open": True})
         connection.execute(opened, [{"study_uid": uid, "first_at": at, "changed_at": at, "open": True} for uid in sorted(studies)])
+        intake.arriving(connection, sid, studies, at)
+    if any(row.expired_at is not None for row in known.values()):  # fetched again after its file had been deleted
+        for ids in batches((row.id for row in known.values()), BATCH):
+            connection.execute(sa.update(t.instance).where(t.instance.c.id.in_(ids)).values(expired_at=None))
     connection.execute(sa.update(t.source).where(t.source.c.id == sid).values(seen_at=at))
     return Observed(len(new), len(changed), unchanged)
 
@@ -136,29 +142,46 @@ def skip(connection: Connection, source: str, path: str, reason: str, message: s
 # -- settle -----------------------------------------------------------------------------------------------------
 
 
-def settle(connection: Connection, quiet_s: float, parameters: str, checks: str, priority: int = 0) -> int:
-    """Make work for studies with nothing new for `quiet_s`, where their files are not those of the last revision."""
+def settle(connection: Connection, quiet_s: float, parameters: str, checks: str, priority: int = 0, source: str | None = None) -> int:
+    """Make work for studies with nothing new for `quiet_s`, where their files are not those of the last revision.
+
+    `source`: only studies of which this source has something.
+    """
     at = now(connection)
     key = {"parameters_hash": parameters, "checks_hash": checks}
-    uids = connection.execute(_QUIET, {"until": at - timedelta(seconds=quiet_s)}).scalars().all()
+    wanted = _QUIET
+    if source is not None:
+        wanted = wanted.where(t.arrival.c.study_uid.in_(_OF_SOURCE.where(t.source.c.name == source)))
+    uids = connection.execute(wanted, {"until": at - timedelta(seconds=quiet_s)}).scalars().all()
     made = sum(_revise(connection, uid, {**key, "priority": priority}, at) for uid in uids)
     if uids:
         connection.execute(_SETTLED, [{"uid": uid} for uid in uids])
+        intake.quiet(connection, uids)
     return made
 
 
-def fingerprint(files: Iterable[Row]) -> str:
-    """Return what tells one set of files from another; a file that only moved or was touched is the same where its digest is known."""
+def fingerprint(files: Iterable[Row], told: Iterable[str] = ()) -> str:
+    """Return what tells one set of files from another; a file that only moved or was touched is the same where its digest is known.
+
+    What sources say the study is (`told`, digests) belongs to it: where they count anew, the study is checked anew.
+    """
     tokens = sorted(f"{one.series_uid} {one.sop_uid} {one.digest or f'{one.size}:{one.mtime_ns}'}" for one in files)
+    tokens += sorted(f"announced {digest}" for digest in told)
     return hashlib.sha256("\n".join(tokens).encode()).hexdigest()[:32]
 
 
-def _revise(connection: Connection, uid: str, values: dict[str, Any], at: datetime) -> int:
-    """Open a new revision of a study where its files changed; 1 if there is new work."""
+def again(connection: Connection, uids: Sequence[str], checks: str) -> int:
+    """Make work of studies though their files did not change; return how many. `checks` must be new: it tells this work from older."""
+    at = now(connection)
+    return sum(_revise(connection, uid, {"parameters_hash": "", "checks_hash": checks, "priority": 0}, at, forced=True) for uid in uids)
+
+
+def _revise(connection: Connection, uid: str, values: dict[str, Any], at: datetime, *, forced: bool = False) -> int:
+    """Open a new revision of a study where its files changed, or all the same if `forced`; 1 if there is new work."""
     files = connection.execute(_FILES, {"uid": uid}).all()
     last = connection.execute(_LAST, {"uid": uid}).first()
-    print_ = fingerprint(files)
-    if not files or (last and last.fingerprint == print_):
+    print_ = fingerprint(files, connection.execute(_TOLD, {"uid": uid}).scalars().all())
+    if not files or (last and last.fingerprint == print_ and not forced):
         return 0
     row = {"study_uid": uid, "fingerprint": print_, "created_at": at}
     revision = {**row, "revision": last.revision + 1 if last else 1, "files": len(files)}
@@ -185,10 +208,12 @@ _QUIET = (
     .order_by(t.arrival.c.changed_at)
     .with_for_update(skip_locked=True)
 )
+_OF_SOURCE = sa.select(t.instance.c.study_uid).join(t.source)
 _SETTLED = sa.update(t.arrival).where(t.arrival.c.study_uid == _UID).values(open=False)
 _FILES = sa.select(*(t.instance.c[name] for name in ("series_uid", "sop_uid", "digest", "size", "mtime_ns"))).where(
     t.instance.c.study_uid == _UID
 )
+_TOLD = sa.select(t.announced.c.digest).where(t.announced.c.study_uid == _UID)
 _LAST = sa.select(t.study.c.revision, t.study.c.fingerprint).where(t.study.c.study_uid == _UID).order_by(t.study.c.revision.desc()).limit(1)
 _REVISION = sa.insert(t.study).returning(t.study.c.id)
 _HELD_BY = sa.update(t.instance).where(t.instance.c.study_uid == _UID)
@@ -253,19 +278,23 @@ def claim(connection: Connection, owner: str, limit: int, lease_s: float) -> lis
     )
     revisions, paths = _files(connection, [row.study_id for row in taken])
     return [
-        Work(row.id, row.study_uid, revisions[row.study_id], tuple(paths[row.study_id]), row.fingerprint, row.attempts) for row in taken
-    ]
+        Work(
+            row.id, row.study_uid, revisions[row.study_id], tuple(path for path, _ in paths[row.study_id]), row.fingerprint, row.attempts,
+            tuple(source for _, source in paths[row.study_id]),
+        )
+        for row in taken
+    ]  # fmt: skip
 
 
-def _files(connection: Connection, study_ids: Sequence[int]) -> tuple[dict[int, int], dict[int, list[Path]]]:
+def _files(connection: Connection, study_ids: Sequence[int]) -> tuple[dict[int, int], dict[int, list[tuple[Path, str]]]]:
     revisions: dict[int, int] = {}
-    paths: dict[int, list[Path]] = {study_id: [] for study_id in study_ids}
+    paths: dict[int, list[tuple[Path, str]]] = {study_id: [] for study_id in study_ids}
     for some in batches(study_ids, BATCH):
         ours = sa.select(t.study.c.id, t.study.c.revision).where(t.study.c.id.in_(some))
         revisions.update((row.id, row.revision) for row in connection.execute(ours))
-        held = sa.select(t.instance.c.study_id, t.instance.c.path).where(t.instance.c.study_id.in_(some)).order_by(t.instance.c.path)
-        for study_id, path in connection.execute(held):
-            paths[study_id].append(Path(path))
+        held = sa.select(t.instance.c.study_id, t.instance.c.path, t.source.c.name).join_from(t.instance, t.source)
+        for study_id, path, source in connection.execute(held.where(t.instance.c.study_id.in_(some)).order_by(t.instance.c.path)):
+            paths[study_id].append((Path(path), source))
     return revisions, paths
 
 

@@ -72,7 +72,7 @@ def moment(get: Callable[[str], Any], seen_at: datetime, site: tzinfo | None) ->
     site
         Zone of the site where the header names none.
     """
-    zone = _offset(get("TimezoneOffsetFromUTC")) or site
+    zone = offset(get) or site
     seen = seen_at.astimezone(zone)
     for date_keyword, time_keyword in _WHEN:
         day = parse_date(get(date_keyword))
@@ -108,13 +108,15 @@ def zone_name(moment: datetime) -> str:
     key = getattr(moment.tzinfo, "key", None)
     if key:
         return str(key)
-    offset = moment.utcoffset() or timedelta()
-    return str(timezone(offset)) if offset else "UTC"
+    ahead = moment.utcoffset() or timedelta()
+    return str(timezone(ahead)) if ahead else "UTC"
 
 
-def _offset(value: Any) -> tzinfo | None:
+def offset(get: Callable[[str], Any]) -> tzinfo | None:
+    """Return the zone that the headers of a study name, None where they name none."""
+    value = get("TimezoneOffsetFromUTC")
     match = _OFFSET.fullmatch(str(value).strip()) if value else None
     if not match or int(match[2]) > 14 or int(match[3]) > 59:
         return None
-    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
-    return timezone(-offset if match[1] == "-" else offset)
+    ahead = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return timezone(-ahead if match[1] == "-" else ahead)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
@@ -11,20 +12,24 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from qc import protocol
+from qc.history import PatientRecord, record
 from qc.identity import patient_hash
-from qc.results import CurveEvidence, Evidence, ImageEvidence, Shape, Status, Subject, worst
-from reports.store import learned
+from qc.results import CurveEvidence, Evidence, Finding, ImageEvidence, Shape, Status, Subject, worst
+from qc.study import Study
+from reports.store import acquisition, acquisitions, announced, intake, learned, patients
 from reports.store import schema as t
 from reports.store.clean import Cleaner, Places, file_name
 from reports.store.devices import Devices, Equipment, equipment
-from reports.store.local import FIRST_SEEN, Moment, moment, parse_time
+from reports.store.local import FIRST_SEEN, Moment, moment, offset, parse_time
 
 if TYPE_CHECKING:
     from qc.runner import Report
-    from qc.study import Series, Study
+    from qc.study import Series
 
 LARGEST = 1024  # pixels of a stored picture along its longer side
 _LONGEST = 400  # characters of a description
+_ONE_AFTER_THE_OTHER = 0x7061_6373_7163_02  # key of a lock in the database
 
 
 @dataclass
@@ -39,6 +44,13 @@ class Prepared:
     evidence: list[dict[str, Any]] = field(default_factory=list)
     ran: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, Any]] = field(default_factory=list)
+    patients: list[PatientRecord] = field(default_factory=list)
+    acquisitions: list[protocol.Row] = field(default_factory=list)
+
+    def add(self, found: Sequence[Finding], cleaner: Cleaner) -> None:
+        """Add findings that came after the report, and make the study as bad as they are."""
+        self.findings += [_finding(one, [], cleaner) for one in found]
+        self.study["status"] = str(worst([Status(self.study["status"]), *(one.status for one in found)]))
 
 
 def prepare(report: Report, hash_key: bytes, places: Places) -> Prepared:
@@ -58,13 +70,7 @@ def prepare(report: Report, hash_key: bytes, places: Places) -> Prepared:
     prepared = Prepared(values, _first(study))
     rows = _Evidence(cleaner)
     for finding in report.findings:
-        prepared.findings.append(
-            {
-                "code": finding.code, "status": str(finding.status), "message": cleaner.text(finding.message), "advice": finding.advice,
-                "check": finding.check, "details": cleaner.plain(finding.details), "evidence": rows.places(finding.evidence),
-                **_subject(finding.subject, cleaner),
-            }
-        )  # fmt: skip
+        prepared.findings.append(_finding(finding, rows.places(finding.evidence), cleaner))
     for judged in report.measurements:
         one, verdict = judged.measurement, judged.verdict
         prepared.measurements.append(
@@ -77,6 +83,8 @@ def prepare(report: Report, hash_key: bytes, places: Places) -> Prepared:
         )  # fmt: skip
     prepared.evidence = rows.rows
     prepared.series = [(_series(one, report, cleaner), equipment(one.first, cleaner)) for one in series]
+    prepared.patients = [one for some in report.studies for one in record(Study(some.uid, some.series, hash_key))]
+    prepared.acquisitions = acquisitions.prepare(series, cleaner)
     prepared.ran = [
         {
             "check": one.check, "version": one.version, "level": one.subject.level, "series_uid": one.subject.series_uid,
@@ -92,6 +100,27 @@ def prepare(report: Report, hash_key: bytes, places: Places) -> Prepared:
         for one in report.skipped
     ]  # fmt: skip
     return prepared
+
+
+def _finding(finding: Finding, evidence: list[int], cleaner: Cleaner) -> dict[str, Any]:
+    return {
+        "code": finding.code, "status": str(finding.status), "message": cleaner.text(finding.message), "advice": finding.advice,
+        "check": finding.check, "details": cleaner.plain(finding.details), "evidence": evidence, **_subject(finding.subject, cleaner),
+    }  # fmt: skip
+
+
+def only_here(connection: Connection, work: Row, prepared: Prepared, site: tzinfo | None) -> list[Finding]:
+    """Return what no look at the study alone can find: against its source, earlier studies of the patient, other series of the scanner.
+
+    On PostgreSQL one transaction after the other: of two studies of one patient, the second must see the first.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ONE_AFTER_THE_OTHER)))
+    return [
+        *announced.findings(connection, work.study_id, work.study_uid),
+        *patients.findings(connection, work.study_uid, prepared.patients),
+        *acquisitions.findings(connection, work.study_id, work.study_uid, prepared.acquisitions, offset(prepared.get) or site),
+    ]
 
 
 def write(connection: Connection, work: Row, prepared: Prepared, at: datetime, site: tzinfo | None, places: Places) -> None:
@@ -114,6 +143,8 @@ def write(connection: Connection, work: Row, prepared: Prepared, at: datetime, s
     _insert_many(
         connection, t.skipped, [{**row, "study_id": work.study_id, "first_at": at, "report_day": when.day} for row in prepared.skipped]
     )
+    patients.write(connection, work.study_id, prepared.patients)
+    acquisitions.write(connection, work.study_id, prepared.acquisitions)
     _adopt(connection, work.study_id, when.day, places)
     learned.compare(connection, work.study_id)
 
@@ -168,6 +199,7 @@ def _close(connection: Connection, work: Row, at: datetime, when: Moment, values
     revision = connection.execute(_CLOSE, {"b_id": work.study_id, **values, **dated, "done_at": at}).scalar_one()
     if revision > 1:
         connection.execute(_SUPERSEDE, {"b_id": work.study_id, "uid": work.study_uid, "superseded_at": at})
+    intake.checked(connection, work.study_uid, at)
 
 
 def _moment(connection: Connection, work: Row, get: Callable[[str], Any], site: tzinfo | None) -> Moment:
@@ -216,6 +248,8 @@ def _subject(subject: Subject, cleaner: Cleaner) -> dict[str, Any]:
 
 
 def _series(series: Series, report: Report, cleaner: Cleaner) -> dict[str, Any]:
+    from qc.runner import facts_of
+
     statuses: list[Status] = [ran.status for ran in report.ran if ran.subject.series_uid == series.uid]
     statuses += [finding.status for finding in report.findings if finding.subject.series_uid == series.uid]
     statuses += [judged.verdict.status for judged in report.measurements if judged.measurement.subject.series_uid == series.uid]
@@ -228,6 +262,9 @@ def _series(series: Series, report: Report, cleaner: Cleaner) -> dict[str, Any]:
         "number": number if isinstance(number, int) and abs(number) < 1 << 31 else None,
         "description": cleaner.text(series.description)[:_LONGEST],
         "class": series.klass,
+        "coil": cleaner.text(acquisition.coil(series)),
+        "protocol": cleaner.text(acquisition.words(series)),
+        "facts": cleaner.plain(facts_of(series)),
         "modality": cleaner.optional(series.modality),
         "station": cleaner.optional(series.first("StationName")),
         "software": cleaner.optional(" ".join(map(str, software)) if isinstance(software, tuple) else software),
@@ -235,7 +272,7 @@ def _series(series: Series, report: Report, cleaner: Cleaner) -> dict[str, Any]:
         "instances": len(series.instances),
         "frames": len(series.frames),
         "status": str(Status.INFO if nothing_to_check else worst(statuses)),
-        "protocol": cleaner.optional(series.first("ProtocolName") or series.description),
+        "protocol_name": cleaner.optional(series.first("ProtocolName") or series.description),
         "body_part": cleaner.optional(series.first("BodyPartExamined")),
     }
 
@@ -289,13 +326,34 @@ def _image(one: ImageEvidence) -> dict[str, Any]:
 
 def read_evidence(row: Row) -> Evidence:
     """Return stored evidence as `qc.results` has it."""
-    data = row.data
-    if row.kind == "curve":
-        curves = {label: (x, y) for label, (x, y) in data["curves"].items()}
-        return CurveEvidence(row.title, curves, data["x"], data["y"], data["marks"], row.caption)
+    return evidence_of(row._mapping)
+
+
+def evidence_of(row: Mapping[str, Any]) -> Evidence:
+    """Return an evidence row, stored or only prepared, as `qc.results` has it."""
     import numpy as np
     from PIL import Image
 
-    image = np.asarray(Image.open(io.BytesIO(row.png)))
+    return _curve(row) if row["kind"] == "curve" else _picture(row, np.asarray(Image.open(io.BytesIO(row["png"]))))
+
+
+def read_picture(row: Row) -> Evidence:
+    """Return stored evidence of which the picture is not read: `row.png_head` holds its first 24 bytes, which tell the size."""
+    import numpy as np
+
+    if row.kind == "curve":
+        return _curve(row._mapping)
+    columns, rows = struct.unpack(">II", bytes(row.png_head)[16:24])
+    return _picture(row._mapping, np.broadcast_to(np.uint8(0), (rows, columns)))
+
+
+def _curve(row: Mapping[str, Any]) -> CurveEvidence:
+    data = row["data"]
+    curves = {label: (x, y) for label, (x, y) in data["curves"].items()}
+    return CurveEvidence(row["title"], curves, data["x"], data["y"], data["marks"], row["caption"])
+
+
+def _picture(row: Mapping[str, Any], image: Any) -> ImageEvidence:
+    data = row["data"]
     shapes = tuple(Shape(s["kind"], tuple(tuple(p) for p in s["points"]), s["label"], s["role"]) for s in data["shapes"])
-    return ImageEvidence(row.title, image, shapes, data["aspect"], tuple(data["window"]), data["unit"], row.caption)
+    return ImageEvidence(row["title"], image, shapes, data["aspect"], tuple(data["window"]), data["unit"], row["caption"])

@@ -1,14 +1,22 @@
 """The tables, in SQLAlchemy Core: one schema for SQLite and PostgreSQL.
 
     source ── instance ─┐                     what was seen, and where it is
+      ├── intake ── retrieval                 where each study of a source stands, and how it was asked for (`intake_tables`)
+      └── reach                               whether the source answers; and ``notice``: what people are to be told of the plant
               arrival ──┤                     is a study still coming in?
               study (one row a revision) ── work ── attempt     what is to be done, and who does it
                 ├── series ── device          what came in
                 ├── finding, measurement ── evidence            what was found
-                └── checkrun, skipped         what was looked at, what could not be
+                ├── checkrun, skipped         what was looked at, what could not be
+                └── patient_record, acquisition    hashes to compare with other studies; how each series was acquired
+              announced                       how much a source says a study is
               report_written                  which day's report was written when
-              alert ── outbox                 what people were told of, and the messages that tell them
+              by_hand                         what people set by hand in phantom tests
+              outbox                          the messages that tell people of problems
+              chart, problem, verdict ...     trends, problems, judging again: `reports.store.charting`
               audit                           what people changed, and who looked up whom
+              person ── session, token        who may use the review desk (reports.store.desk_schema)
+              review, signature, sheet ── sheet_entry    what people said, signed and measured themselves
 
 No table has a column for a patient's name, ID, birth date or an accession number; a keyed hash stands for the patient.
 Results hang on a revision of a study: `study.done_at` says that they are there, `study.superseded_at` that newer ones are.
@@ -30,13 +38,36 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     text,
 )
 
+from reports.store.charting import (
+    alert_day,
+    baseline,
+    chart,
+    daily_device,
+    daily_finding,
+    daily_metric,
+    judgement,
+    left_out,
+    problem,
+    problem_day,
+    replaced_scan,
+    service_event,
+    trend_day,
+    trend_point,
+    verdict,
+)
 from reports.store.columns import Id, Json, Utc, id_column, metadata, of, subject
+from reports.store.intake_tables import intake as intake
+from reports.store.intake_tables import notice as notice
+from reports.store.intake_tables import reach as reach
+from reports.store.intake_tables import retrieval as retrieval
 
-HEAD = "0002"  # the newest migration; a test holds it against the folder
+HEAD = "0009"  # the newest migration; a test holds it against the folder
 
+_BAD = "status IN ('fail', 'error', 'warn')"  # what a work list asks for
 
 source = Table(
     "source",
@@ -49,6 +80,8 @@ source = Table(
     Column("failed_at", Utc),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("error", Text),
+    Column("owner", String),  # who is looking at it now: one at a time
+    Column("lease_until", Utc),
 )
 
 instance = Table(
@@ -66,8 +99,21 @@ instance = Table(
     of("study", nullable=True, index=True),  # the newest revision that holds it
     Column("first_at", Utc, nullable=False),
     Column("changed_at", Utc, nullable=False),
+    Column("expired_at", Utc),  # its file was deleted by the rules of retention
     UniqueConstraint("source_id", "path"),
     Index(None, "study_uid"),
+    Index(None, "series_uid"),
+    Index(None, "sop_uid"),
+)
+
+announced = Table(
+    "announced",
+    metadata,
+    Column("study_uid", String, primary_key=True),
+    Column("source_id", Id, ForeignKey("source.id"), primary_key=True),
+    Column("content", Json, nullable=False),  # fields of qc.expected.Announced
+    Column("digest", String, nullable=False),
+    Column("at", Utc, nullable=False),
 )
 
 arrival = Table(
@@ -103,6 +149,8 @@ study = Table(
     Index(None, "day"),
     Index(None, "done_at"),
 )
+
+CURRENT = and_(study.c.done_at.is_not(None), study.c.superseded_at.is_(None))  # checked, and nothing newer is
 
 work = Table(
     "work",
@@ -177,7 +225,10 @@ series = Table(
     Column("series_uid", String, nullable=False),
     Column("number", Integer),
     Column("description", Text),
-    Column("class", String, nullable=False),
+    Column("class", String, nullable=False, index=True),
+    Column("coil", String, nullable=False, server_default=""),
+    Column("protocol", String, nullable=False, server_default=""),  # how it was acquired, in words: charts are kept apart by it
+    Column("facts", Json, nullable=False, server_default=text("'{}'")),  # what limits may depend on, to judge again without the images
     Column("modality", String),
     Column("station", String),
     Column("software", String),
@@ -185,7 +236,7 @@ series = Table(
     Column("instances", Integer, nullable=False),
     Column("frames", Integer, nullable=False),
     Column("status", String, nullable=False),
-    Column("protocol", String),  # with body_part and device: whose history a value belongs to
+    Column("protocol_name", String),  # with body_part and device: whose history a value belongs to
     Column("body_part", String),
 )
 
@@ -203,6 +254,7 @@ finding = Table(
     *subject(),
     Column("details", Json, nullable=False),
     Column("evidence", Json, nullable=False),  # ids in evidence; one picture may serve several results
+    Index("ix_finding_bad", "study_id", sqlite_where=text(_BAD), postgresql_where=text(_BAD)),
 )
 
 measurement = Table(
@@ -224,6 +276,7 @@ measurement = Table(
     Column("criteria", Json),
     Column("details", Json, nullable=False),
     Column("evidence", Json, nullable=False),
+    Index("ix_measurement_bad", "study_id", sqlite_where=text(_BAD), postgresql_where=text(_BAD)),
 )
 
 evidence = Table(
@@ -249,6 +302,41 @@ checkrun = Table(
     Column("series_uid", String),
     Column("status", String, nullable=False),
     Column("seconds", Double, nullable=False),
+)
+
+patient_record = Table(
+    "patient_record",
+    metadata,
+    id_column(),
+    of("study", index=True),
+    Column("study_uid", String, nullable=False, index=True),
+    Column("study_day", String, nullable=False),  # YYYYMMDD as the header has it, or empty
+    Column("id_hash", String, nullable=False, index=True),  # keyed hashes, empty where unknown (qc.history)
+    Column("person_hash", String, nullable=False, index=True),
+    Column("name_hash", String, nullable=False),
+    Column("birth_hash", String, nullable=False),
+    Column("sex", String, nullable=False),
+    Column("weight_kg", Double),
+    Column("size_m", Double),
+    Column("adult", Boolean),
+)
+
+acquisition = Table(
+    "acquisition",  # one echo of a series: qc.protocol.Row
+    metadata,
+    id_column(),
+    of("study", index=True),
+    Column("series_uid", String, nullable=False),
+    Column("scanner", String, nullable=False),
+    Column("protocol", String, nullable=False),
+    Column("echo", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("acquired", String, nullable=False),  # YYYYMMDDHHMMSS by the scanner's clock
+    Column("received_at", Utc),
+    Column("software", String, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("params", Json, nullable=False),  # keyword -> value
+    Index(None, "scanner", "acquired"),
 )
 
 skipped = Table(
@@ -282,9 +370,10 @@ outbox = Table(
     metadata,
     id_column(),
     Column("message_id", String, nullable=False, unique=True),  # stands in the text: the same for every attempt to send it
-    Column("kind", String, nullable=False),  # news (later: ongoing, resolved)
+    Column("kind", String, nullable=False),  # changes; news: of older versions
+    Column("route", String, nullable=False, server_default=""),  # who gets it
     Column("severity", String, nullable=False),  # the worst status in it
-    Column("content", Json, nullable=False),  # a list of {day, link, statuses: {status: studies}, problems: [{status, code, studies}]}
+    Column("content", Json, nullable=False),  # as `reports.alert_words` reads it
     Column("created_at", Utc, nullable=False),
     Column("due_at", Utc, nullable=False),  # not to be tried before
     Column("taken_until", Utc),  # someone is sending it
@@ -295,20 +384,19 @@ outbox = Table(
     Index("ix_outbox_open", "due_at", sqlite_where=text("sent_at IS NULL"), postgresql_where=text("sent_at IS NULL")),
 )
 
-alert = Table(
-    "alert",
+by_hand = Table(
+    "by_hand",
     metadata,
     id_column(),
-    Column("subject", String, nullable=False),  # study:UID (later also device:number); in no message
-    Column("code", String, nullable=False),
-    Column("status", String, nullable=False),
-    Column("state", String, nullable=False),  # open (later: acknowledged, snoozed, resolved)
-    Column("day", Date, nullable=False),  # of the report that told of it first
-    of("outbox", nullable=True, index=True),
-    Column("first_at", Utc, nullable=False),
-    Column("last_at", Utc, nullable=False),
-    Column("resolved_at", Utc),
-    UniqueConstraint("subject", "code", "status"),  # this line is why nobody is told twice
+    of("device", nullable=True, index=True),
+    Column("study_uid", String),  # on which it was set
+    Column("check", String, nullable=False),
+    Column("parameters", Json, nullable=False),
+    Column("who", String, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("again", Boolean, nullable=False),  # the automatic runs of the device use it too
+    Column("ended_at", Utc),  # from then on they do not; rows are never deleted
 )
 
 audit = Table(
@@ -331,3 +419,5 @@ salt = Table(
     Column("name", String, primary_key=True),
     Column("value", String, nullable=False),  # random; makes the hashes of folder names useless elsewhere
 )
+
+from reports.store import desk_schema  # noqa: E402  (its tables belong to the same metadata)

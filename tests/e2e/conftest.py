@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -12,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import run_pacsqc
 
 from phantoms.synthetic.simulate import write_day
-
-CODE = "from flows.cli import app; app()"
 
 
 @pytest.fixture(autouse=True)
@@ -24,13 +22,6 @@ def clean(monkeypatch) -> None:
     for name in list(os.environ):
         if name.startswith("PACSQC_") or name == "PREFECT_API_URL":
             monkeypatch.delenv(name)
-
-
-def run_pacsqc(folder: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, in a folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PACSQC_", "PREFECT_"))}
-    command = [sys.executable, "-c", CODE, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=folder, env=kept | environment)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from fake_pacs import FakePacs
 from pacs_peers import instance, series, write
 
 from flows.compare import Contents, compare, folder_contents, pacs_contents
-from flows.dimse import Peer
+from flows.dimse import Pacs, Peer
 
 DAY = datetime(2026, 11, 20)
 ONE, TWO, THREE = "1.2.1", "1.2.2", "1.2.3"
@@ -62,8 +62,8 @@ def test_a_file_that_cannot_be_read_makes_it_uncertain(tmp_path):
 def test_a_pacs_and_a_folder(tmp_path, lost, image_level, counts):
     have = [*series(ONE, 3), *series(TWO, 2)]
     write(tmp_path / "a", have)
-    with FakePacs(have[lost:], image_level=image_level, counts=counts) as fake:
-        theirs = pacs_contents(Peer("PACS", "127.0.0.1", fake.port, "FAKE"), DAY, DAY)
+    with FakePacs(have[lost:], image_level=image_level, counts=counts) as fake, Pacs(Peer("PACS", "127.0.0.1", fake.port, "FAKE")) as pacs:
+        theirs = pacs_contents(pacs, DAY, DAY)
     result = compare(folder_contents(tmp_path / "a", name="A"), theirs)
     if image_level:
         assert differences(result) == ([("instance", "PACS", ONE, 1)] if lost else [])

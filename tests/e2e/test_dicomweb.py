@@ -16,10 +16,11 @@ from pydicom.uid import JPEG2000Lossless
 from flows import inventory
 from flows.compare import compare, pacs_contents
 from flows.dimse import Pacs, Peer
+from flows.multipart import Truncated, parts
 from flows.retrieve import retrieve
 from flows.sources.dicomweb import DicomwebSource
 from flows.spool import Spool
-from flows.web import Truncated, Web, WebPeer, parts
+from flows.web import Web, WebPeer
 from qc.errors import ConfigurationError, Transient
 
 STUDY = "1.2.3.4"
@@ -172,7 +173,7 @@ def test_as_a_source(archive, tmp_path):
 
 @pytest.mark.pacs
 def test_both_doors_of_one_archive_show_the_same(archive):
-    by_dicom = pacs_contents(Peer("DICOM", "127.0.0.1", archive.port, "ORTHANC"), DAY, DAY)
-    by_web = pacs_contents(WebPeer("web", archive.dicomweb), DAY, DAY)
+    with Pacs(Peer("DICOM", "127.0.0.1", archive.port, "ORTHANC")) as pacs, Web(WebPeer("web", archive.dicomweb)) as web:
+        by_dicom, by_web = pacs_contents(pacs, DAY, DAY), pacs_contents(web, DAY, DAY)
     result = compare(by_dicom, by_web)
     assert (len(by_dicom.instances), result.exit_code) == (8, 0)

@@ -18,7 +18,8 @@ from pacs_peers import body, kept, series, wait_for
 
 from flows.dimse import Peer
 from flows.sources.dicomweb import DicomwebSource
-from flows.sources.dimse import DimseSource, Wanted
+from flows.sources.dimse import DimseSource
+from flows.sources.wanted import Wanted
 from flows.spool import INCOMING, Spool
 from flows.web import WebPeer
 from qc.errors import Transient
@@ -77,10 +78,11 @@ def test_a_pull_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing
 
 
 class Line:
-    """A line to a port that may be cut after so many bytes of answer, refuse, or fall silent."""
+    """A line to a port that may be cut or fall silent after so many bytes of answer, or refuse."""
 
     def __init__(self, port: int) -> None:
-        self.to, self.cut_after, self.refuse = port, None, False
+        self.to, self.cut_after, self.refuse, self.stall = port, None, False, False
+        self._held: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -99,13 +101,15 @@ class Line:
                 threading.Thread(target=self._carry, args=(near, far, None), daemon=True).start()
                 threading.Thread(target=self._carry, args=(far, near, self.cut_after), daemon=True).start()
 
-    @staticmethod
-    def _carry(one: socket.socket, other: socket.socket, limit: int | None) -> None:
+    def _carry(self, one: socket.socket, other: socket.socket, limit: int | None) -> None:
         with contextlib.suppress(OSError):
             while piece := one.recv(4096):
                 other.sendall(piece if limit is None else piece[:limit])
                 if limit is not None:
                     limit -= len(piece)
+                    if limit <= 0 and self.stall:
+                        self._held += [one, other]  # open, and silent
+                        return
                     if limit <= 0:
                         break
         for end in (one, other):
@@ -113,19 +117,21 @@ class Line:
                 end.shutdown(socket.SHUT_RDWR)
 
 
+@pytest.mark.parametrize("fault", ["cut", "stall"])
 @pytest.mark.parametrize("way", ["dicom", "web"])
-def test_a_line_that_is_cut_is_said_and_the_next_look_completes(archive, tmp_path, way):
+def test_a_line_that_is_cut_or_falls_silent_is_said_and_the_next_look_completes(archive, tmp_path, way, fault):
     if way == "web" and not PLUGIN.exists():
         pytest.skip("the DICOMweb plug-in of Orthanc is not installed")
     line = Line(archive.port if way == "dicom" else archive.web)
+    line.stall = fault == "stall"
     now = [NOON]
     wanted = Wanted(again_s=0)
 
     def source():
         if way == "dicom":
-            peer = Peer("Orthanc", "127.0.0.1", line.port, "ORTHANC", connect_s=5, answer_s=5)
+            peer = Peer("Orthanc", "127.0.0.1", line.port, "ORTHANC", connect_s=5, answer_s=3 if fault == "stall" else 20)
             return DimseSource(peer, Spool(tmp_path), wanted, clock=lambda: now[0])
-        peer = WebPeer("Orthanc", f"http://127.0.0.1:{line.port}/dicom-web", connect_s=5, answer_s=5)
+        peer = WebPeer("Orthanc", f"http://127.0.0.1:{line.port}/dicom-web", connect_s=5, answer_s=3 if fault == "stall" else 20)
         return DicomwebSource(peer, Spool(tmp_path), wanted, clock=lambda: now[0])
 
     bodies = {body(one) for one in archive.have}
@@ -135,10 +141,10 @@ def test_a_line_that_is_cut_is_said_and_the_next_look_completes(archive, tmp_pat
         found, cursor = source().observe(None)
     assert {body(path) for path in kept(tmp_path)} <= bodies
     if found is not None:
-        incomplete = [one for one in found.skipped if one.reason == "incomplete"]
+        incomplete = [one for one in found.standings if one.state == "incomplete"]
         whole = {one.study_uid for one in found.seen}
         assert len(incomplete) + len(whole) == STUDIES  # each is complete, or said to be incomplete
-        assert all("1.2.826." in one.message for one in incomplete)  # with the missing instances by name
+        assert all("1.2.826." in one.message and one.missing for one in incomplete)  # with the missing instances by name
     line.refuse = True
     with pytest.raises(Transient):
         source().observe(cursor)
@@ -147,5 +153,5 @@ def test_a_line_that_is_cut_is_said_and_the_next_look_completes(archive, tmp_pat
     found, cursor = source().observe(None)
     line.close()
     assert {one.sop_uid for one in found.seen} == {one.SOPInstanceUID for one in archive.have}
-    assert [one for one in found.skipped if one.reason == "incomplete"] == []
+    assert {one.state for one in found.standings} <= {"complete"}
     assert sorted(body(path) for path in kept(tmp_path)) == sorted(bodies)

@@ -14,7 +14,8 @@ from flows import inventory
 from flows.dimse import Pacs, Peer
 from flows.receiver import ReceiverOptions, serve
 from flows.retrieve import retrieve
-from flows.sources.dimse import DimseSource, Wanted
+from flows.sources.dimse import DimseSource
+from flows.sources.wanted import Rule, Wanted
 from flows.spool import Spool
 
 pytestmark = pytest.mark.pacs
@@ -90,9 +91,9 @@ def test_an_unknown_destination_is_said_after_one_request(archive, tmp_path):
     found, _ = source.observe(None)
     assert found.seen == []
     assert found.waiting == 8
-    assert [one.reason for one in found.skipped] == ["incomplete"]
-    assert "8 of 8 instances" in found.skipped[0].message
-    assert "'NOWHERE'" in found.skipped[0].message
+    assert [(one.state, one.expected, one.here, len(one.missing)) for one in found.standings] == [("incomplete", 8, 0, 8)]
+    assert "8 of 8 instances" in found.standings[0].message
+    assert "'NOWHERE'" in found.standings[0].message
 
 
 def test_a_compressed_instance_comes_as_it_is_stored(archive, tmp_path):
@@ -117,7 +118,9 @@ def test_as_a_source_each_instance_is_seen_once_and_late_ones_are_seen(tmp_path)
         source = DimseSource(peer(archive), Spool(tmp_path / "spool"), Wanted(frozenset({"CT"})), clock=lambda: DAY.timestamp() + 40_000)
         found, cursor = source.observe(None)
         assert {one.sop_uid for one in found.seen} == {one.SOPInstanceUID for one in first[:3]}
-        assert [(one.path, one.reason) for one in found.skipped] == [(f"pacs:/{OTHER}", "not_wanted")]
+        assert found.skipped == []
+        stand = {one.study_uid: (one.state, one.reason) for one in found.standings}
+        assert stand == {STUDY: ("complete", ""), OTHER: ("not_taken", "modality")}
         assert (found.waiting, found.more, source.expected(STUDY)) == (0, False, 3)
         assert all(path.exists() for path in source.fetch([one.path for one in found.seen]))
         found, cursor = source.observe(cursor)
@@ -130,3 +133,16 @@ def test_as_a_source_each_instance_is_seen_once_and_late_ones_are_seen(tmp_path)
         lost, again = source.observe(None)  # a lost cursor costs time, nothing else
         assert {one.path for one in lost.seen} == {one.path for one in found.seen}
         assert again == cursor
+
+
+def test_headers_alone_by_a_query_of_the_images(archive, tmp_path):
+    wanted = Wanted(rules=(Rule(take="headers"),))
+    source = DimseSource(peer(archive), Spool(tmp_path), wanted, clock=lambda: DAY.timestamp() + 40_000)
+    found, _ = source.observe(None)
+    assert {one.sop_uid for one in found.seen} == {one.SOPInstanceUID for one in archive.have}
+    (stands,) = (one for one in found.standings if one.study_uid == STUDY)
+    assert (stands.state, stands.retrieves) == ("complete", ())  # not a single image was sent
+    assert stands.sampled == "0 of 2 series taken whole; 2 with headers only"
+    heads = [pydicom.dcmread(path) for path in kept(tmp_path)]
+    assert {(one.StudyInstanceUID, one.Modality, one.Rows) for one in heads} == {(STUDY, "CT", 16)}
+    assert not any("PixelData" in one for one in heads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pydicom
 import pytest
@@ -59,7 +60,7 @@ def test_a_link_where_the_settings_have_one(told, receiver, monkeypatch):
 
 
 def test_nobody_is_named(told, receiver):
-    """Neither patient nor study, station, file: counts, kinds of problem and a day."""
+    """Neither patient nor study nor file: counts, kinds of problem, a day, and the device, for else nobody knows where to go."""
     daily.run_pass(told)
     text = json.dumps(receiver.got)
     words = set()
@@ -67,7 +68,7 @@ def test_nobody_is_named(told, receiver):
         if path.is_file():
             header = pydicom.dcmread(path, stop_before_pixels=True)
             words |= {str(header.get(keyword, "")) for keyword in ("PatientName", "PatientID", "AccessionNumber", "StudyInstanceUID",
-                                                                   "SeriesInstanceUID", "StationName", "DeviceSerialNumber", "StudyDescription")}  # fmt: skip
+                                                                   "SeriesInstanceUID", "DeviceSerialNumber", "StudyDescription")}  # fmt: skip
             words |= set(str(header.PatientName).split("^")) | {path.name, str(path.parent)}
     assert len(words) > 10
     assert not [word for word in words if len(word) > 3 and word in text]
@@ -122,6 +123,42 @@ def test_nobody_to_tell_writes_no_message(chosen):
         assert "PACSQC_ALERTS_URLS" in done.stderr
 
 
+def test_problems_are_listed_acknowledged_and_snoozed(chosen):
+    """The ledger is kept also where nobody is told."""
+    daily.run_pass(chosen)
+    (row, *_) = json.loads(call("alert", "problems", "--json").stdout)
+    assert (row["state"], row["day_number"]) == ("open", 1)
+    assert str(row["id"]) in call("alert", "problems").stdout
+    missing = call("alert", "ack", row["id"])
+    assert missing.exit_code == 2
+    assert "--reason" in missing.stderr
+    done = call("alert", "ack", row["id"], "--reason", "service is called")
+    assert done.exit_code == 0, done.output
+    assert json.loads(call("alert", "problems", "--json").stdout)[0]["state"] == "acknowledged"
+    assert "service is called" in call("alert", "problems").stdout
+    done = call("alert", "snooze", row["id"], "--until", "2099-01-05", "--reason", "part is ordered")
+    assert done.exit_code == 0, done.output
+    assert "2099-01-05" in call("alert", "problems").stdout
+    for arguments, words in (
+        (("ack", 999, "--reason", "x"), "no problem 999"),
+        (("snooze", row["id"], "--until", "soon", "--reason", "x"), "YYYY-MM-DD"),
+        (("snooze", row["id"], "--until", "2001-01-01", "--reason", "x"), "must lie after"),
+    ):
+        wrong = call("alert", *arguments)
+        assert wrong.exit_code == 2
+        assert words in wrong.stderr
+
+
+def test_severities_have_routes_of_their_own(chosen, receiver, monkeypatch):
+    monkeypatch.setenv("PACSQC_ALERTS_URLS_FAIL", os.environ["PACSQC_ALERTS_URLS"])
+    monkeypatch.delenv("PACSQC_ALERTS_URLS")
+    monkeypatch.setenv("PACSQC_ALERTS_MINIMUM", "warn")
+    daily.run_pass(settings.load())
+    (message,) = receiver.got
+    assert "Failed" in message["message"]
+    assert "Warning" not in message["message"]
+
+
 def test_the_test_message(told, receiver):
     done = call("alert", "test")
     assert done.exit_code == 0, done.output
@@ -139,7 +176,8 @@ def test_addresses_are_secret_and_checked(monkeypatch, tmp_path):
     shown = call("settings")
     assert "secret" not in shown.output.replace("secrets", "")
     assert "now set" in shown.stdout
-    assert json.loads(call("settings", "--json").stdout)[-3]["value"] == "****"
+    shown = {f"{row['section']}.{row['key']}": row["value"] for row in json.loads(call("settings", "--json").stdout)}
+    assert (shown["alerts.urls"], shown["alerts.urls_fail"]) == ("****", "")
     monkeypatch.setenv("PACSQC_ALERTS_URLS", "me at home")
     wrong = call("settings")
     assert wrong.exit_code == 2

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import time
 
 import jsonschema
 import pytest
@@ -164,17 +163,15 @@ def test_settings_file_is_used_and_its_mistakes_are_told(call, studies, tmp_path
 # -- in a process of its own ----------------------------------------------------------------------------------------
 
 
-def test_check_loads_no_heavy_package_and_is_quick(pacsqc, studies):
+def test_check_loads_no_heavy_package(pacsqc, studies):
     code = (
         "import sys\nfrom flows.cli import app\n"
         "try: app()\nfinally: print([n for n in ('prefect','pandas','sqlalchemy','matplotlib','pydantic_settings','rich','skimage') if n in sys.modules],"
         " file=sys.stderr)"
     )
-    start = time.perf_counter()
     done = pacsqc("check", studies / "good", "--json", code=code)
     assert done.returncode == 0
     assert done.stderr.strip() == "[]"
-    assert time.perf_counter() - start < 5  # about one second; the rest is for a busy machine
     json.loads(done.stdout)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import daily
+from flows import daily, scheduled
 from qc.errors import Transient, Unmeasurable
 
 pytestmark = pytest.mark.prefect
@@ -97,7 +97,11 @@ def test_deployments_name_flows_that_are_there():
     from prefect.flows import load_flow_from_entrypoint
 
     document = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    assert {one["name"] for one in document["deployments"]} == {"discover", "process", "publish"}
+    assert [one["name"] for one in document["deployments"]] == [plan.flow for plan in scheduled.PLANS]
+    for one, plan in zip(document["deployments"], scheduled.PLANS, strict=True):
+        assert tuple(when["cron"] for when in one["schedules"]) == plan.crons
+        assert one.get("parameters", {}) == plan.parameters
+        assert one["description"] == plan.what
     for one in document["deployments"]:
         path, _, name = one["entrypoint"].partition(":")
         flow = load_flow_from_entrypoint(f"{ROOT / path}:{name}")

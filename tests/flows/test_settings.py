@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows import settings
+from flows import daily, settings
 from flows.cli import app
+from phantoms.synthetic.catalogue import make
+from phantoms.synthetic.encode import write
 from qc.errors import ConfigurationError
 from qc.runner import Options
 
@@ -167,3 +169,24 @@ def test_damaged_site_key_is_told():
     Path("pacsqc-data/site.key").write_text("not hexadecimal")
     with pytest.raises(ConfigurationError, match="damaged"):
         settings.site_key(settings.load())
+
+
+def test_the_allow_list_of_the_settings_reaches_the_check(tmp_path):
+    """By `pacsqc check` and by the daily pass; the paths of a settings file count from its folder."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "allowed.toml").write_text(
+        '[[allow]]\nattributes = ["AccessionNumber"]\nrules = ["missing"]\nreason = "filled in by the archive"\n'
+    )
+    (tmp_path / "own" / "pacsqc.toml").write_text('[checks]\nallowed = "allowed.toml"\n')
+    made = make("mr_brain", 1, slices=3, contrasts=("T1",), matrix=32).datasets
+    for one in made:
+        del one.AccessionNumber
+    write(made, tmp_path / "study")
+    arguments = ["check", str(tmp_path / "study"), "--only", "header.conformance", "--json"]
+    codes = []
+    for config in ([], ["--config", str(tmp_path / "own" / "pacsqc.toml")]):
+        done = CliRunner().invoke(app, [*config, *arguments])
+        codes.append([one["code"] for one in json.loads(done.stdout)["findings"]])
+    assert codes == [["header.standard_cosmetic"], []]
+    chosen = settings.load(tmp_path / "own" / "pacsqc.toml")
+    assert daily.options_for(chosen).parameters["header.conformance"] == {"allowed": str(tmp_path / "own" / "allowed.toml")}

@@ -72,7 +72,7 @@ def test_lengths_in_mm_do_not_depend_on_the_pixels(matrix):
 
 @pytest.mark.parametrize(("thickness", "step"), [(1.0, 1.0), (5.0, 5.0), (3.0, 1.5)])
 def test_slice_thickness_over_its_range(thickness, step):
-    made = scan("ct_catphan", thickness_mm=thickness, step_mm=step, start_mm=-20.0, end_mm=20.0, noise_hu=3.0)
+    made = scan("ct_catphan", matrix=300, thickness_mm=thickness, step_mm=step, start_mm=-17.0, end_mm=17.0, noise_hu=3.0)
     found = values(run(made.datasets)[1])
     assert found["ct.thickness@mean"] == pytest.approx(thickness, abs=max(0.1, 0.03 * thickness))
     assert found["ct.origin"] == pytest.approx(0.0, abs=0.3)
@@ -85,7 +85,7 @@ def test_pins_of_another_distance_are_measured_as_they_are():
 
 
 def test_tilt_is_stated_and_leaves_the_values_right():
-    made = scan("ct_catphan", tilt_deg=(1.0, -0.6), noise_hu=3.0)
+    made = scan("ct_catphan", tilt_deg=(1.0, -0.6), noise_hu=3.0, start_mm=-17.5, end_mm=17.5)
     found = values(run(made.datasets)[1])
     assert found["ct.tilt@right"] == pytest.approx(1.0, abs=0.15)
     assert found["ct.tilt@down"] == pytest.approx(-0.6, abs=0.15)
@@ -106,52 +106,25 @@ def test_cupping_noise_spectrum_and_ring_are_what_was_put_in():
     assert found["ct.noise@difference"] == pytest.approx(5.0, rel=0.03)
 
 
-# -- robustness -------------------------------------------------------------------------------------------------------
-
-VARIANTS = {
-    "reversed": lambda data: data[::-1],
-    "every_second": lambda data: data[::2],
-    "first_cut": lambda data: data[len(data) // 3 :],
-    "last_cut": lambda data: data[: -len(data) // 3],
-    "inserts_only": lambda data: [d for d in data if abs(float(d.ImagePositionPatient[2])) < 9],
-    "inserts_halved": lambda data: [d for d in data if float(d.ImagePositionPatient[2]) > 1],
-}
+# -- parts that are not there; see test_ct_disturbed for more ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("options", [{}, {"rotation_deg": 10.0, "offset_mm": (20.0, 0.0), "fov_mm": 260.0}, {"flipped": True}])
-def test_a_part_of_the_scan_gives_right_values_or_the_right_reason(variant, options):
+@pytest.mark.parametrize("options", [{"rotation_deg": 10.0, "offset_mm": (20.0, 0.0), "fov_mm": 260.0}, {"flipped": True}])
+def test_half_of_the_insert_module_gives_right_values_or_the_right_reason(options):
     made = scan("ct_catphan", noise_hu=3.0, **options)
-    report, names = run(VARIANTS[variant](made.datasets))
+    names = run([d for d in made.datasets if abs(float(d.ImagePositionPatient[2])) < 9])[1]
     found = values(names)
-    assert klass(report) == "phantom:catphan504" or variant == "inserts_halved"
-    if klass(report) == "image":
-        return
     right = {
         **{f"ct.hu@{name}": (value, 0.8) for name, value in made.truth["inserts_hu"].items()},
-        "ct.roll": (made.truth["roll_deg"], 0.1),
-        "ct.origin": (0.0, 2.5 if variant == "every_second" else 1.25),
-        "ct.thickness@mean": (2.5, 0.1),
-        "ct.distance@mean": (50.0, 0.1),
-        "ct.hu_uniformity@worst": (0.0, 1.0),
-        "ct.noise@center": (3.0, 0.2),
+        "ct.roll": (made.truth["roll_deg"], 0.1), "ct.origin": (0.0, 1.25), "ct.thickness@mean": (2.5, 0.1), "ct.distance@mean": (50.0, 0.1),
         "ct.mtf50@air": (made.truth["mtf50"], 0.01),
-        "ct.mtf50@bars": (made.truth["mtf50"], 0.01),
-        "ct.cnr@disc15": (10.0 / 3.0, 0.6),
-    }
-    for name, (value, tolerance) in right.items():
-        if name in found:
-            assert found[name] == pytest.approx(value, abs=tolerance), name
-    reasons = {judged.measurement.reason for judged in names.values()} - {None}
-    assert reasons <= {
-        "module_not_scanned", "no_independent_slices", "bars_partly_in_slice", "bars_not_found", "nothing_stands_out", "wire_not_found",
-        "module_ends_not_seen", "origin_uncertain", "no_ramps", "bead_not_found", "too_few_regions",
     }  # fmt: skip
-    assert "ct.hu@teflon" in found
+    assert {name: found[name] for name, (value, within) in right.items() if abs(found[name] - value) > within} == {}
+    assert names["ct.hu_uniformity"].measurement.reason == "module_not_scanned"
 
 
 def test_cut_by_the_field_of_view_is_said_not_crashed():
-    made = scan("ct_catphan", fov_mm=190.0, matrix=380, offset_mm=(30.0, 0.0), noise_hu=3.0)
+    made = scan("ct_catphan", fov_mm=190.0, matrix=300, offset_mm=(30.0, 0.0), noise_hu=3.0, start_mm=-17.5, end_mm=35.0)
     report, names = run(made.datasets)
     assert klass(report) == "phantom:catphan504"
     assert names["ct.hu@air"].measurement.value == pytest.approx(-1000.0, abs=1.0)
@@ -159,7 +132,7 @@ def test_cut_by_the_field_of_view_is_said_not_crashed():
 
 
 def test_a_missing_module_takes_no_other_with_it():
-    made = scan("ct_catphan", noise_hu=3.0)
+    made = scan("ct_catphan", noise_hu=3.0, **SMALL)
     kept = [d for d in made.datasets if not 20 < float(d.ImagePositionPatient[2]) < 45]
     names = run(kept)[1]
     assert names["ct.mtf50@bars"].measurement.reason == "module_not_scanned"
@@ -220,3 +193,16 @@ def test_same_answer_twice_and_inputs_unchanged():
     assert one == two
     assert made.datasets[3].PixelData == before
     assert np.isfinite(list(one.values())).all()
+
+
+@pytest.mark.parametrize("offset", [(0.0, 0.0), (4.0, -3.0)])
+def test_a_ring_in_water_is_found_about_the_middle_of_the_scanner(offset):
+    names = run(scan("ct_water", ring_hu=8.0, ring_mm=32.0, noise_hu=4.0, offset_mm=offset).datasets)[1]
+    ring = names["ct.ring"]
+    assert ring.measurement.value == pytest.approx(8.0, rel=0.2)
+    assert ring.measurement.details["radius_mm"] == pytest.approx(32.0, abs=1.0)
+    assert ring.measurement.details["significant"]
+    assert ring.verdict.status is Status.FAIL
+    bare = run(scan("ct_water", noise_hu=4.0, offset_mm=offset).datasets)[1]["ct.ring"]
+    assert bare.verdict.status is Status.PASS
+    assert not bare.measurement.details["significant"]

@@ -54,7 +54,7 @@ def test_every_fault_is_described():
     assert len(FAULTS) >= 45
     for name, fault in FAULTS.items():
         assert fault.name == name
-        assert fault.topic in ("slices", "pixels", "headers", "identity", "files", "artefacts")
+        assert fault.topic in ("slices", "stacks", "pixels", "headers", "relations", "identity", "history", "files", "artefacts")
         assert fault.meaning.endswith(".")
         assert (fault.finding_code is None) == (fault.status is None)
         assert fault.status in (None, "info", "warn", "fail")
@@ -131,7 +131,8 @@ def test_private_counts_go_too():
     for dataset in counted:
         add_private(dataset, [(0x0021, "GEMS_RELA_01", 0x4F, "SS", 5)])
     files = inject("lost_slice_at_end", counted, rng())
-    assert not any(0x4F in dataset.private_block(0x0021, "GEMS_RELA_01") for dataset in files)
+    assert all((0x0021, 0x104F) in dataset for dataset in counted)
+    assert not any((0x0021, 0x104F) in dataset for dataset in files)
 
 
 def test_lost_series_takes_one_whole():

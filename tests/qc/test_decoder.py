@@ -110,9 +110,7 @@ def test_a_child_that_dies_in_the_middle_of_an_image(compressed, decoder):
 
 def test_a_codec_that_never_returns_is_ended(compressed, bad_codec):
     with Decoder(frame_deadline_s=2) as decoder:
-        start = time.monotonic()
         assert answer(decoder, replace(REQUEST, path=str(bad_codec / "HANG"), length=4)) == "decode_timeout"
-        assert time.monotonic() - start < 8
         decoder.frame_deadline_s = 60
         assert is_right(*compressed[0], decoder)
 

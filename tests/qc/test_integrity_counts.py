@@ -1,13 +1,19 @@
 """Counts of the headers and of the source, gantry tilt against the tag, zones."""
 
+import copy
 import math
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from integrity_made import findings, numbered, rows, series, verdict, volumes
 
+from phantoms.synthetic.catalogue import make
+from phantoms.synthetic.encode import write
+from phantoms.synthetic.faults import inject
 from qc.checks.completeness import completeness_study
 from qc.expected import Announced, against_source
+from qc.runner import Options, Runner
 from qc.study import Study
 
 PLACES = [3.0 * n for n in range(10)]
@@ -261,3 +267,22 @@ def test_a_header_may_hold_anything(tags):
             row.update(tags)
         for one in findings(made, objects=objects):
             assert len(str(one.details)) < 5000
+
+
+@pytest.mark.parametrize("fault", ["lost_slice_at_end_counted", "lost_pet_slices", "lost_mosaic", "lost_time_points"])
+def test_an_object_that_was_sent_twice_does_not_stand_for_one_that_is_lost(fault, tmp_path):
+    """As many files as announced, but one of them the same object with another header."""
+    recipe, options = {
+        "lost_slice_at_end_counted": ("ct_head", {"slices": 7, "matrix": 16}),
+        "lost_pet_slices": ("pt_brain", {"slices": 8, "matrix": 16}),
+        "lost_mosaic": ("mosaic_epi", {"slices": 4, "times": 5, "matrix": 16}),
+        "lost_time_points": ("mr_4d", {"slices": 4, "times": 4, "matrix": 16}),
+    }[fault]
+    files = inject(fault, make(recipe, 1, **options).datasets, np.random.default_rng(1))
+    again = copy.deepcopy(files[:2])
+    for one in again:
+        one.ReferringPhysicianName = "Corrected^Referrer"
+    write([*files, *again], tmp_path)
+    with Runner(Options(only=("completeness",), pixels=False)) as runner:
+        found = runner.paths([tmp_path]).findings
+    assert [(one.code, one.status) for one in found if one.status != "info"] == [("series.incomplete", "warn")]

@@ -1,16 +1,18 @@
 """What must not change a verdict: order of the files, files given twice, where the patient lay, how the numbers are rounded."""
 
+import copy
 import shutil
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from integrity_made import findings, moved, numbered, rows, verdict, volumes
 from scipy.spatial.transform import Rotation
 
 from phantoms.synthetic import encode
 from phantoms.synthetic.catalogue import make
+from phantoms.synthetic.faults import inject
 from qc.runner import Options, Runner
 
 
@@ -125,3 +127,79 @@ def test_files_given_twice(recipe, lost, tmp_path):
     assert bool([code for code, status, _ in once if status == "fail"]) == lost
     assert told(one, one) == once
     assert told(one, two) == once
+
+
+# -- duplicated input -------------------------------------------------------------------------------------------------
+
+
+@given(STACKS, st.sets(st.integers(0, 200), min_size=1, max_size=2))
+def test_images_sent_again_under_another_uid(stack, picked):
+    """One or two images stand twice: that is told, and the verdict on everything else stays what it was."""
+    kind, step, count = stack
+    made = KINDS[kind][0](step, count)
+    again = {at % len(made) for at in picked}
+    told = _serious([*made, *(dict(made[at], SOPInstanceUID=f"2.25.9{at}") for at in sorted(again))])
+    own = told.pop("slices.duplicate")
+    before = dict(KINDS[kind][1])
+    assert own == ("warn", len(again) + (before.pop("slices.duplicate", (0, 0))[1]))
+    assert told == before
+
+
+def _folder(files, folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    encode.write(files, folder)
+    return folder
+
+
+BROKEN = (
+    None,
+    "lost_slice",
+    "irregular_gap",
+    "moved_bed",
+    "wrong_patient",
+    "swapped_header",
+    "future_date",
+    "tilt_contradicted",
+    "missing_uid",
+)
+SMALL = make("ct_head", 1, slices=8, matrix=16).datasets
+
+
+def _everything(*paths):
+    """All that is told of headers and slices, and which files were set aside."""
+    with Runner(Options(pixels=False, hash_key=b"k")) as runner:
+        report = runner.paths(list(paths))
+    return {(one.code, one.status, one.message) for one in report.findings}, sorted(one.reason for one in report.skipped)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.sampled_from(BROKEN), st.lists(st.integers(0, 6), min_size=1, max_size=12))
+def test_files_given_again_byte_for_byte(tmp_path_factory, fault, copies):
+    """Any files, any number of times, broken or not: each copy is set aside, and nothing else changes."""
+    top = tmp_path_factory.mktemp("twice")
+    files = inject(fault, SMALL, np.random.default_rng(3)) if fault else SMALL
+    plain = _folder(files, top / "plain")
+    before, aside = _everything(plain)
+    with_uid = [path for path, file in zip(sorted(plain.iterdir()), files, strict=True) if "SOPInstanceUID" in file]
+    (top / "again").mkdir()
+    for number, at in enumerate(copies):
+        shutil.copy(with_uid[at % len(with_uid)], top / "again" / f"{number}.dcm")
+    after, aside_then = _everything(plain, top / "again")
+    assert after == before
+    assert aside_then == sorted([*aside, *["duplicate_file"] * len(copies)])
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.sampled_from(BROKEN), st.sets(st.integers(0, 6), min_size=1, max_size=3))
+def test_files_sent_again_with_another_header(tmp_path_factory, fault, again):
+    """The same objects with a corrected referrer: told once, and nothing else changes."""
+    top = tmp_path_factory.mktemp("resent")
+    files = inject(fault, SMALL, np.random.default_rng(3)) if fault else SMALL
+    resent = [copy.deepcopy(files[at]) for at in again if "SOPInstanceUID" in files[at]]
+    for one in resent:
+        one.ReferringPhysicianName = "Corrected^Referrer"
+    before, _ = _everything(_folder(files, top / "plain"))
+    after, _ = _everything(_folder([*files, *resent], top / "again"))
+    assert {code for code, *_ in after} - {code for code, *_ in before} == ({"file.duplicate"} if resent else set())
+    kept = {(code, status) for code, status, _ in before}
+    assert {(code, status) for code, status, _ in after if code != "file.duplicate"} == kept

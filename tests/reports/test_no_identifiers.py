@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import zipfile
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -113,7 +112,8 @@ def test_no_identifier_gets_from_files_into_what_is_written(store: Store, tmp_pa
     assert {"slices.missing", "identity.two_patients", "file.truncated"} <= codes, "else this shows little"
     assert NAME.split("^")[0] in str([one.shown for one in made.skipped]), "else folders are not tried"
     assert store.complete(work.id, "a", made, KEY)
-    daily.write(store, DAY, out, site="Clinic", then=partial(alerts.collect_in, day=DAY, link="https://qc.example/"))
+    alerts.collect(store, DAY, "https://qc.example/")
+    daily.write(store, DAY, out, site="Clinic")
     alerts.deliver(store, ["x://"], lambda url, title, text, severity: bool(sent.append(title + text)) or True)
     store.rename_device(store.devices()[0].id, "MR cellar", "anna", "as people say")
     page = " ".join((out / "daily-2026-11-25.html").read_text().replace("<b>", "").replace("</b>", "").split())

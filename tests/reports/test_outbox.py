@@ -123,7 +123,7 @@ def test_two_at_once_send_each_message_once(store: Store, url: str, tmp_path: Pa
 
 def test_two_at_once_collect_the_same_news_once(store: Store, url: str) -> None:
     for number in range(1, 20):
-        fail(store, number)
+        fail(store, number, f"code.{number}")
     counts = _at_once(collect_at_once, url, [(DAY.isoformat(),)] * 2)
     assert sorted(counts) == [0, 19]
     assert len(alerts.messages(store)) == 1
@@ -173,8 +173,8 @@ def test_apprise_delivers_it(waiting: Store, post: tuple[str, list[dict]]) -> No
     assert alerts.deliver(waiting, [target, "no such thing"]) == (0, 1)
     assert alerts.messages(waiting)[0].error == "target 2 (no such thing): not taken"
     (sent,) = got
-    assert sent["title"] == "Image quality 25 Nov 2026: 1 failed"
-    assert "Slices are missing: 1" in sent["message"]
+    assert sent["title"] == "Image quality 25 Nov 2026: 1 new"
+    assert "Slices are missing (1 study)" in sent["message"]
     assert LINK in sent["message"]
     assert sent["type"] == "failure"
 

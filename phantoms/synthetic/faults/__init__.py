@@ -7,7 +7,7 @@ A new fault is a function in the module of its topic, declared with `registry.fa
 >>> broken = inject("lost_slice", study.datasets, np.random.default_rng(1))    # doctest: +SKIP
 """
 
-from phantoms.synthetic.faults import artefacts, files, headers, identity, pixels, slices  # noqa: F401  (each enters its faults)
+from phantoms.synthetic.faults import artefacts, files, headers, history, identity, pixels, relations, slices, stacks  # noqa: F401  (each enters its faults)
 from phantoms.synthetic.faults.registry import FAULTS, Condition, Fault, Files, Injector, inject
 
 __all__ = ["FAULTS", "Condition", "Fault", "Files", "Injector", "inject"]

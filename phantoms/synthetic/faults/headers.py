@@ -139,7 +139,6 @@ def _sided(files: Anything) -> list[int]:
     "header.laterality",
     "warn",
     lambda files: bool(_sided(files)),
-    implemented=False,
     words=("lateral", "side", "left right", "left", "right"),
 )
 def wrong_laterality(files: Files, rng: Generator) -> Files:

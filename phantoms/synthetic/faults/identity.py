@@ -121,3 +121,74 @@ def swapped_patient_between_studies(files: Files, rng: Generator) -> Files:
                 if value is not None:
                     setattr(files[index], keyword, value)
     return files
+
+
+# -- one study ------------------------------------------------------------------------------------------------------------
+
+
+def _people(files: Anything) -> list[int]:
+    """Objects of patients (not of phantoms) whose birth date and study date are known."""
+    found = [index for index, file in enumerate(files) if isinstance(file, Dataset)]
+    known = all(_day(files[index].get("PatientBirthDate")) and _day(files[index].get("StudyDate")) for index in found)
+    return found if known else []
+
+
+@fault("identity.age", "warn", lambda files: bool(_people(files)), words=("age", "years"))
+def wrong_age(files: Files, rng: Generator) -> Files:
+    """The age of the patient is ten years off birth date and study date."""
+    for index in _people(files):
+        dataset = files[index]
+        born, day = _day(dataset.PatientBirthDate), _day(dataset.StudyDate)
+        if born and day:
+            dataset.PatientAge = f"{int((day - born).days / 365.25) + 10:03d}Y"
+    return files
+
+
+@fault("identity.born_later", "warn", lambda files: bool(_people(files)), words=("born", "birth"))
+def born_after_the_study(files: Files, rng: Generator) -> Files:
+    """The patient was born on the day after the study."""
+    for index in _people(files):
+        day = _day(files[index].StudyDate)
+        if day:
+            files[index].PatientBirthDate = date_text(day + dt.timedelta(days=1))
+            drop(files[index], "PatientAge")
+    return files
+
+
+@fault("identity.spelling", "warn", lambda files: len(_people(files)) > 1, words=("spelling", "spelt", "name differ"))
+def name_spelt_differently(files: Files, rng: Generator) -> Files:
+    """A letter of the family name is doubled in a part of the study."""
+    for index in part_of(files):
+        name = str(files[index].PatientName)
+        files[index].PatientName = name[:2] + name[1:]
+    return files
+
+
+@fault("identity.issuer_differs", "info", _identified, words=("issuer", "patient id", "assigning"))
+def issuer_in_a_part(files: Files, rng: Generator) -> Files:
+    """The issuer of the patient ID is given in a part of the study only; the patient is the same."""
+    part = part_of(files)
+    for index, file in enumerate(files):
+        if isinstance(file, Dataset):
+            drop(file, "IssuerOfPatientID")
+            if index in part:
+                file.IssuerOfPatientID = "EXAMPLE"
+    return files
+
+
+@fault("identity.id_spelling", "info", _identified, words=("patient id", "spelling", "case", "blank"))
+def id_in_small_letters(files: Files, rng: Generator) -> Files:
+    """The patient ID is written in small letters in a part of the study."""
+    for index in part_of(files):
+        files[index].PatientID = str(files[index].PatientID).lower()
+    return files
+
+
+@fault(
+    "identity.placeholder", "info", lambda files: bool(_people(files)), words=("placeholder", "anonymous", "test", "unknown", "stand-in")
+)
+def anonymous_in_the_archive(files: Files, rng: Generator) -> Files:
+    """The study is filed under a name that stands for nobody."""
+    for index in _people(files):
+        files[index].PatientName = "ANONYMOUS"
+    return files

@@ -35,7 +35,7 @@ class Fault:
     implemented
         False: the check that must find it does not exist yet.
     topic
-        Which module declares it: ``slices``, ``pixels``, ``headers``, ``identity`` or ``files``.
+        Which module declares it: ``slices``, ``stacks``, ``pixels``, ``headers``, ``relations``, ``identity``, ``history`` or ``files``.
     words
         How people call it: phrases whose words all begin a word of the text (``miss slice`` stands in "a slice is missing").
     also
