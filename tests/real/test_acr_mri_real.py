@@ -29,7 +29,7 @@ LARGE = (
 MAY_BE_NULL = ("acr_mri.snr", "acr_mri.resolution", "acr_mri.psg", "mr.center_frequency")
 
 
-def measured(folder, only=("acr_mri", "mr.")):
+def measured(folder, only=("acr_mri", "mr.center_frequency", "mr.transmitter")):
     with Runner(Options(only=only)) as runner:
         report = runner.paths([folder])
     assert not [finding for finding in report.findings if finding.code == "check.error"]
