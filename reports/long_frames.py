@@ -67,7 +67,7 @@ def trend_points(store: Store, ids: Sequence[int], first: date | None = None, la
         rows: list[Any] = []
         for some in batches(ids, BATCH):
             chosen = sa.select(*(p.c[name] for name in names)).where(p.c.chart_id.in_(some), *within)
-            rows += connection.execute(chosen.order_by(p.c.chart_id, p.c.day, p.c.local_time, p.c.id)).tuples().all()
+            rows += connection.execute(chosen.order_by(p.c.chart_id, p.c.day, p.c.local_time, p.c.id)).all()
         left = {
             tuple(row)[:2]: row.why
             for row in connection.execute(sa.select(out.c.chart_id, out.c.series_uid, out.c.why).where(out.c.ended_at.is_(None)))
