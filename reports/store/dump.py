@@ -50,8 +50,8 @@ def is_empty(engine: Engine) -> bool:
         return not any(connection.execute(sa.text(f"SELECT 1 FROM {name} LIMIT 1")).first() for name in names)
 
 
-def fill(engine: Engine, version: str, texts: dict[str, Iterable[str]]) -> None:
-    """Bring an empty database to the schema of a backup, put its rows in, and bring it to the newest schema; all or nothing.
+def fill(engine: Engine, version: str, texts: dict[str, Iterable[str]], *, newest: bool = True) -> None:
+    """Bring an empty database to the schema of a backup, put its rows in, and bring it to the `newest` schema; all or nothing.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def fill(engine: Engine, version: str, texts: dict[str, Iterable[str]]) -> None:
         connection.execute(sa.delete(known.tables["salt"]))
         for name, some in texts.items():
             _fill(connection, known.tables[name], some)
-        if version != HEAD:
+        if newest and version != HEAD:
             command.upgrade(config, "head")
 
 

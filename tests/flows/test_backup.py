@@ -16,6 +16,7 @@ from flows.settings import site_key
 from qc.errors import ConfigurationError
 from reports.store import dump, open_store
 from reports.store.columns import metadata
+from reports.store.connect import engine_for
 
 
 @pytest.fixture
@@ -87,22 +88,31 @@ def test_nothing_that_is_there_is_overwritten(full, chosen, tmp_path, monkeypatc
         archived.restore(other, full)
 
 
+def columns_of(version: str, tmp_path: Path) -> dict[str, set[str]]:
+    """The tables of a schema with their columns; a table that a newer one fills anew is left out, as it would be empty."""
+    engine = engine_for(f"sqlite:///{tmp_path}/{version}.sqlite")
+    dump.fill(engine, version, {}, newest=False)
+    known = sa.MetaData()
+    known.reflect(engine)
+    return {name: {column.name for column in table.c} for name, table in known.tables.items() if name not in ("alert", "outbox")}
+
+
 def test_a_backup_of_an_older_schema_is_brought_to_the_newest(full, tmp_path, monkeypatch):
-    older = tmp_path / "older.zip"
+    older, first = tmp_path / "older.zip", columns_of("0002", tmp_path)
     with zipfile.ZipFile(full) as old, zipfile.ZipFile(older, "w") as new:
-        about = json.loads(old.read("manifest.json"))
-        about["schema"] = "0002"
-        unknown = {"rows/intake.jsonl", "rows/retrieval.jsonl", "rows/reach.jsonl", "rows/notice.jsonl"}
-        for name in set(old.namelist()) - unknown - {"manifest.json"}:
-            data = old.read(name)
-            if name in ("rows/source.jsonl", "rows/instance.jsonl"):
-                rows = [json.loads(line) for line in data.decode().splitlines()]
-                gone = ("owner", "lease_until", "expired_at")
-                data = "".join(json.dumps({k: v for k, v in row.items() if k not in gone}) + "\n" for row in rows).encode()
-                about["members"][name] = dump.digest(data.decode().splitlines())[1]
-            new.writestr(name, data)
-        about["members"] = {name: one for name, one in about["members"].items() if name not in unknown}
-        about["rows"] = {name: one for name, one in about["rows"].items() if f"rows/{name}.jsonl" not in unknown}
+        about = json.loads(old.read("manifest.json")) | {"schema": "0002"}
+        for name in [name for name in about["members"] if name.startswith("rows/")]:
+            table = name.removeprefix("rows/").removesuffix(".jsonl")
+            if table not in first:
+                del about["members"][name], about["rows"][table]
+                continue
+            rows = [json.loads(line) for line in old.read(name).decode().splitlines()]
+            lines = [json.dumps({key: value for key, value in row.items() if key in first[table]}) for row in rows]
+            about["members"][name] = dump.digest(lines)[1]
+            new.writestr(name, "".join(f"{line}\n" for line in lines))
+        for name in about["members"]:
+            if not name.startswith("rows/"):
+                new.writestr(name, old.read(name))
         new.writestr("manifest.json", json.dumps(about))
     other = elsewhere(tmp_path, monkeypatch)
     assert archived.restore(other, older).rows["study"] == 3

@@ -180,10 +180,10 @@ def test_patience_waits_until_it_is_quiet(chosen):
 def test_a_broken_study_stops_nobody_and_is_reported_without_its_secrets(chosen, monkeypatch):
     check = daily._check
 
-    def breaking(runners, source, work, deadline_s):
+    def breaking(store, runners, source, work, deadline_s):
         if any("lost" in path.as_posix() for path in work.paths):
             raise ValueError("patient MUSTERMANN^MAX is not a number")
-        return check(runners, source, work, deadline_s)
+        return check(store, runners, source, work, deadline_s)
 
     monkeypatch.setattr(daily, "_check", breaking)
     done = daily.run_pass(chosen)
@@ -201,10 +201,10 @@ def test_a_broken_study_stops_nobody_and_is_reported_without_its_secrets(chosen,
 def test_a_transient_error_is_tried_again_later(chosen, monkeypatch):
     check = daily._check
 
-    def unlucky(runners, source, work, deadline_s):
+    def unlucky(store, runners, source, work, deadline_s):
         if any("lost" in path.as_posix() for path in work.paths):
             raise Transient("the archive does not answer")
-        return check(runners, source, work, deadline_s)
+        return check(store, runners, source, work, deadline_s)
 
     with monkeypatch.context() as patch:
         patch.setattr(daily, "_check", unlucky)
@@ -222,12 +222,12 @@ def test_results_of_a_lost_lease_are_thrown_away(chosen, monkeypatch):
     check = daily._check
     stolen = []
 
-    def stealing(runners, source, work, deadline_s):
+    def stealing(store, runners, source, work, deadline_s):
         if not stolen:
             with daily.open_for(chosen) as store, store.writing() as connection:
                 connection.execute(sa.update(t.work).where(t.work.c.id == work.id).values(owner="another"))
             stolen.append(work.id)
-        return check(runners, source, work, deadline_s)
+        return check(store, runners, source, work, deadline_s)
 
     monkeypatch.setattr(daily, "_check", stealing)
     done = daily.run_pass(chosen)
