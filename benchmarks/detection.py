@@ -144,7 +144,9 @@ def false_alarms() -> tuple[int, Counter[str], Counter[str]]:
 def main() -> int:
     """Print the tables; exit 1 where a limit is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", help="artefacts whose name begins with one of these, joined by commas; `alarms`: only the false alarms")
+    parser.add_argument(
+        "--only", default="", help="artefacts whose name begins with one of these, joined by commas; `alarms`: only the false alarms"
+    )
     parser.add_argument("--pictures", type=Path, help="write pictures of strength 1 here and stop")
     args = parser.parse_args()
     if args.pictures:
