@@ -17,13 +17,14 @@ PASSWORD = "only for the pictures"
 
 
 def make(browser: str, database: Path, day: str, folder: Path) -> None:
-    """Take a picture of the worklist of a day, and of a study whose phantom failed."""
+    """Take a picture of the worklist of a day, and of a phantom run."""
     import uvicorn
     from playwright.sync_api import sync_playwright
 
     with open_store(f"sqlite:///{database}", "UTC") as store:
         with store.writing() as connection:
-            access.add_person(connection, "ada", "Ada Beispiel", "physicist", PASSWORD, "pictures")
+            if access.find(connection, "ada") is None:
+                access.add_person(connection, "ada", "Ada Beispiel", "physicist", PASSWORD, "pictures")
         server = uvicorn.Server(uvicorn.Config(create_app(store, Config(site="Example Hospital")), port=0, log_level="error"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -39,24 +40,24 @@ def make(browser: str, database: Path, day: str, folder: Path) -> None:
             page.click("main button")
             page.goto(f"{address}/day/{day}")
             _keep(page.screenshot(), folder / "desk-day.png")
-            page.goto(f"{address}/study/{_with_picture(store, day)}")
-            page.locator(".problem:has(svg.picture)").first.scroll_into_view_if_needed()
-            _keep(page.locator(".problem:has(svg.picture)").first.screenshot(), folder / "desk-study.png")
+            page.set_viewport_size({"width": 1180, "height": 620})
+            page.goto(f"{address}/study/{_phantom(store)}#pictures")
+            page.wait_for_load_state("networkidle")
+            page.locator("#pictures").evaluate("one => one.scrollIntoView()")
+            _keep(page.screenshot(), folder / "desk-study.png")
             chromium.close()
         server.should_exit = True
         thread.join(10)
 
 
-def _with_picture(store: Store, day: str) -> int:
-    """Return a study of the day with a finding that has a picture."""
-    from datetime import date
+def _phantom(store: Store) -> int:
+    """Return the run of an MRI phantom."""
+    import sqlalchemy as sa
 
-    from reports.problems import Titles
-    from reports.web import worklist
+    from reports.store import schema as t
 
     with store.reading() as connection:
-        found = worklist.read(connection, date.fromisoformat(day), Titles.load())
-    return next(int(one.item.study["id"]) for one in found.entries if one.item.evidence)
+        return int(connection.execute(sa.select(t.series.c.study_id).where(t.series.c["class"].like("phantom:acr%")).limit(1)).scalar_one())
 
 
 def _keep(png: bytes, path: Path) -> None:

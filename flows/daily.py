@@ -270,7 +270,7 @@ def publish_once(store: Store, settings: Settings) -> Tally:
     """
     from flows import tell
 
-    tell.note_problems(store, settings, tell.missing_tests(store, settings))
+    tell.note_problems(store, settings, tell.found_elsewhere(store, settings))
     days = sorted({*store.stale_days(), *_without_a_test(store, settings)})
     for day in reversed(days):
         write_report(store, settings, day)

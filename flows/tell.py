@@ -40,6 +40,14 @@ def note_problems(store: Store, settings: Settings, more: alerts.More | None = N
     return alerts.catch_up(store, routes, minimum=chosen.minimum, link=lambda day: link(settings, day), quiet=quiet, more=more)
 
 
+NOTICES = frozenset({"silent_device", "source_unreachable", "disk_low", "sender_refused"})  # kinds of what is noticed of the plant
+
+
+def found_elsewhere(store: Store, settings: Settings) -> alerts.More:
+    """Return the problems that stand in no result: tests that were not done, silent scanners, sources that do not answer, full disks."""
+    return missing_tests(store, settings) | alerts.from_notices([one for one in store.notices() if one["kind"] in NOTICES], NOTICES)
+
+
 def missing_tests(store: Store, settings: Settings) -> alerts.More:
     """Return the phantom tests that the settings expect, and the test sheets that are due, and that were not done."""
     from reports import due, due_sheets, trends

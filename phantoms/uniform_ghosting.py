@@ -114,6 +114,7 @@ def ghosting(series: Series, pixels: PixelAccess, params: GhostingParameters) ->
 
 
 def _one(image: NDArray[Any], frame: Frame, spacing: tuple[float, float], region: str, params: GhostingParameters) -> Measurement:
+    signal = float(image[object_region(image, spacing)].mean())
     strips = air_strips(object_mask(image), spacing, params)
     pairs = {axis: [name for name in names if name in strips] for axis, names in (("upright", SIDES[:2]), ("across", SIDES[2:]))}
     short = [words for axis, words in (("upright", "above or below"), ("across", "left or right")) if not pairs[axis]]
@@ -123,7 +124,6 @@ def _one(image: NDArray[Any], frame: Frame, spacing: tuple[float, float], region
             f"there is no air of {params.narrowest_mm:g} mm {' and none '.join(short)} of the object; use a larger field of view",
             sides=sorted(strips),
         )
-    signal = float(image[object_region(image, spacing)].mean())
     air = {name: np.asarray(strip.of(image), float) for name, strip in strips.items()}
     zeros = float(np.mean(np.concatenate([part.ravel() for part in air.values()]) == 0))
     if zeros > 0.999:

@@ -78,10 +78,14 @@ def _kept(value: Any) -> Any:
 
 
 def _cell(make: Any, sheet: Any, value: Any) -> Any:
+    """Return a value as a cell; a text that a spreadsheet would take for a formula or an error is marked as text, the others need no cell."""
     if not isinstance(value, str):
         return value
-    cell = make(sheet, value=_CONTROL.sub("", value)[:_LONGEST])
-    cell.data_type = "s"  # text, also where it begins with "="
+    text = _CONTROL.sub("", value)[:_LONGEST]
+    if not text.startswith(("=", "#")):
+        return text
+    cell = make(sheet, value=text)
+    cell.data_type = "s"
     return cell
 
 

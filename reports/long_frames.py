@@ -53,7 +53,7 @@ def charts(store: Store, *, device_id: int | None = None, chart_id: int | None =
 
 
 def trend_points(store: Store, ids: Sequence[int], first: date | None = None, last: date | None = None) -> pd.DataFrame:
-    """Return the values of charts in order of time, each with the reason for which it was left out or replaced, if it was.
+    """Return the values of charts, those of each in order of time, with the reason for which it was left out or replaced, if it was.
 
     `chart` is the number that `charts` gives to the row which holds the chart.
     """
@@ -66,18 +66,19 @@ def trend_points(store: Store, ids: Sequence[int], first: date | None = None, la
     with store.reading() as connection:
         rows: list[Any] = []
         for some in batches(ids, BATCH):
-            chosen = sa.select(*(p.c[name] for name in names), p.c.id).where(p.c.chart_id.in_(some), *within)
-            rows += connection.execute(chosen).all()
+            chosen = sa.select(*(p.c[name] for name in names)).where(p.c.chart_id.in_(some), *within)
+            rows += connection.execute(chosen.order_by(p.c.chart_id, p.c.day, p.c.local_time, p.c.id)).tuples().all()
         left = {
             tuple(row)[:2]: row.why
             for row in connection.execute(sa.select(out.c.chart_id, out.c.series_uid, out.c.why).where(out.c.ended_at.is_(None)))
         }
         replaced = {row.series_uid: row.why for row in connection.execute(sa.select(gone).where(gone.c.ended_at.is_(None)))}
         merged = charts_of_merged(connection)
-    rows.sort(key=lambda row: (row[1], row[2], row[-1]))
-    columns = [list(one) for one in zip(*rows, strict=True)] if rows else [[] for _ in range(len(names) + 1)]
+    if merged:  # charts that are read as one; else each is in order by itself
+        rows.sort(key=lambda row: (row[1], row[2]))
+    columns = [list(one) for one in zip(*rows, strict=True)] if rows else [[] for _ in names]
     # plain objects: frames of few rows are taken apart value by value
-    frame = pd.DataFrame({name: pd.Series(one, dtype=_KINDS.get(name, object)) for name, one in zip(names, columns, strict=False)})
+    frame = pd.DataFrame({name: pd.Series(one, dtype=_KINDS.get(name, object)) for name, one in zip(names, columns, strict=True)})
     frame["left_out"] = pd.Series([left.get(key) for key in zip(columns[0], columns[4], strict=True)], dtype=object)
     frame["replaced"] = pd.Series([replaced.get(uid) for uid in columns[4]], dtype=object)
     frame["chart"] = [merged.get(one, one) for one in columns[0]]

@@ -15,7 +15,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from qc import criteria as limits
 from qc.criteria import CriteriaSet
@@ -23,6 +22,7 @@ from qc.errors import ConfigurationError
 from qc.results import Measurement, Subject, Verdict
 from reports.store import audit, lookup
 from reports.store import schema as t
+from reports.store.clean import Cleaner
 from reports.store.connect import now
 
 if TYPE_CHECKING:
@@ -93,24 +93,30 @@ def judge_again(store: Store, names: Sequence[str], who: str, why: str, scope: S
     chosen = limits.load(tuple(names))
     if keep and not (who.strip() and why.strip()):
         raise ConfigurationError("a name and a reason are needed; both are kept with the judgement")
+    told = Judgement(None, chosen.name, chosen.version)
     if not keep:
-        with store.reading() as connection:
-            told, _ = _judge(connection, chosen, scope, None)
+        for _ in _judge(store, chosen, scope, told):
+            pass
         return told
+    clean = Cleaner().text
+    values = {"criteria": list(names), "name": chosen.name, "version": chosen.version, "digest": chosen.digest, "scope": scope.plain()}
+    with store.writing() as connection:  # counts come last: without them it was not finished
+        values |= {"counts": {}, "who": clean(who).strip(), "why": clean(why).strip(), "made_at": now(connection)}
+        told.id = int(connection.execute(sa.insert(t.judgement).values(**values).returning(t.judgement.c.id)).scalar_one())
+    for changed in _judge(store, chosen, scope, told):
+        with store.writing() as connection:  # a batch at a time: millions of values must not hold up those who check new studies
+            connection.execute(sa.insert(t.verdict), [{"judgement_id": told.id, **row} for row in changed])
+    counts = _counts(told)
     with store.writing() as connection:
-        values = {"criteria": list(names), "name": chosen.name, "version": chosen.version, "digest": chosen.digest, "scope": scope.plain()}
-        values |= {"counts": {}, "who": who.strip(), "why": why.strip(), "made_at": now(connection)}
-        number = int(connection.execute(sa.insert(t.judgement).values(**values).returning(t.judgement.c.id)).scalar_one())
-        told, counts = _judge(connection, chosen, scope, number)
-        connection.execute(sa.update(t.judgement).where(t.judgement.c.id == number).values(counts=counts))
+        connection.execute(sa.update(t.judgement).where(t.judgement.c.id == told.id).values(counts=counts))
         after = {"criteria": list(names), "version": chosen.version, "digest": chosen.digest, **scope.plain(), **counts}
-        audit.log(connection, who, "judge.again", f"judgement:{number}", None, after, why)
+        audit.log(connection, who, "judge.again", f"judgement:{told.id}", None, after, why)
     return told
 
 
-def _judge(connection: Connection, chosen: CriteriaSet, scope: Scope, number: int | None) -> tuple[Judgement, dict[str, Any]]:
-    told = Judgement(number, chosen.name, chosen.version)
-    for rows in _batches(connection, scope):
+def _judge(store: Store, chosen: CriteriaSet, scope: Scope, told: Judgement) -> Iterator[list[dict[str, Any]]]:
+    """Judge batch by batch, count into `told`, yield the verdicts that are others than before."""
+    for rows in _batches(store, scope):
         changed = []
         for row in rows:
             verdict = chosen.judge(_measurement(row), _facts(row))
@@ -118,16 +124,19 @@ def _judge(connection: Connection, chosen: CriteriaSet, scope: Scope, number: in
             told.without_facts += not row.facts
             if _differs(row, verdict):
                 told.changed += 1
-                told.moves[row.status, str(verdict.status)] += row.status != str(verdict.status)
-                changed.append({"judgement_id": number, "measurement_id": row.id, "status": str(verdict.status), **_snapshot(verdict)})
-        if number is not None and changed:
-            connection.execute(sa.insert(t.verdict), changed)
-    told.moves += Counter()  # without those that did not move
+                if row.status != str(verdict.status):
+                    told.moves[row.status, str(verdict.status)] += 1
+                changed.append({"measurement_id": row.id, "status": str(verdict.status), **_snapshot(verdict)})
+        if changed:
+            yield changed
+
+
+def _counts(told: Judgement) -> dict[str, Any]:
     moves = [{"from": old, "to": new, "number": n} for (old, new), n in told.moves.most_common()]
-    return told, {"judged": told.judged, "changed": told.changed, "without_facts": told.without_facts, "moves": moves}
+    return {"judged": told.judged, "changed": told.changed, "without_facts": told.without_facts, "moves": moves}
 
 
-def _batches(connection: Connection, scope: Scope) -> Iterator[Sequence[Any]]:
+def _batches(store: Store, scope: Scope) -> Iterator[Sequence[Any]]:
     """Yield the measurements in order of their number, never all at once."""
     m = t.measurement
     joined = lookup.with_device(m.join(t.study, t.study.c.id == m.c.study_id).outerjoin(t.series, t.series.c.id == m.c.series_id))
@@ -154,7 +163,11 @@ def _batches(connection: Connection, scope: Scope) -> Iterator[Sequence[Any]]:
     wanted += [m.c.metric == scope.metric] if scope.metric else []
     rows = sa.select(*columns).select_from(joined).where(*wanted).order_by(m.c.id).limit(BATCH)
     last = 0
-    while some := connection.execute(rows.where(m.c.id > last)).all():
+    while True:
+        with store.reading() as connection:
+            some = connection.execute(rows.where(m.c.id > last)).all()
+        if not some:
+            return
         yield some
         last = some[-1].id
 

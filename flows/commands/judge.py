@@ -83,7 +83,7 @@ def list_(context: typer.Context, data: DataFolder = None, as_json: Json = False
 
 def _row(one: dict[str, Any]) -> dict[str, Any]:
     at = one["made_at"].astimezone().isoformat(timespec="minutes")
-    counts = {name: one["counts"].get(name) for name in ("judged", "changed", "moves")}
+    counts = {name: one["counts"].get(name, "not finished") for name in ("judged", "changed", "moves")}
     return {"id": one["id"], "at": at, "who": one["who"], "why": one["why"], "limits": f"{one['name']} {one['version']}", **counts}
 
 

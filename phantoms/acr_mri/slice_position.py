@@ -24,6 +24,7 @@ BARS = Metric("acr_mri.bar_difference", "mm", "Bar length difference (slice posi
 
 BESIDE_MM = (8.5, 13.0)  # from the middle of the bars: water beside them, the reference of full signal
 STEP_MM = 0.25
+CALIBRATION = 1.25  # scatter of the results on 240 synthetic phantoms over what the residuals of the fit alone say
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _difference(series: Series, located: Located, number: int, region: str, para
     place = placement(located, number, params.roll_deg, params.center_px)
     edges, sides = _ends(located, number, place, params)
     value = edges.at[1] - edges.at[0]
-    uncertainty = float(np.hypot(*edges.uncertainties))
+    uncertainty = CALIBRATION * float(np.hypot(*edges.uncertainties))
     second = edges.fitted[1] - edges.fitted[0]
     if abs(second - value) > max(params.largest_disagreement_mm, 4 * uncertainty):
         raise Unmeasurable(

@@ -26,6 +26,7 @@ THICKNESS = Metric("acr_mri.thickness", "mm", "Slice thickness", "target", SOURC
 
 RAMP_MIDDLE_MM = {"upper": -2.5, "lower": 2.5}  # from the middle of the slot
 NOMINAL_MM = 5.0
+CALIBRATION = 1.4  # scatter of the results on 240 synthetic phantoms over what the residuals of the fit alone say
 CORRELATED = 1.5  # samples along a ramp that carry the information of one: they are interpolated
 
 
@@ -158,7 +159,7 @@ def _thickness(series: Series, located: Located, region: str, params: ThicknessP
         )
     value = formula(upper, lower)
     gradient = 0.2 * np.array([lower, upper]) ** 2 / (upper + lower) ** 2
-    uncertainty = float(np.sqrt(gradient @ pair.covariance @ gradient))
+    uncertainty = CALIBRATION * float(np.sqrt(gradient @ pair.covariance @ gradient))
     second = formula(found["upper"][0].length, found["lower"][0].length)
     if abs(second - value) > max(params.largest_disagreement_mm, 4 * uncertainty):
         raise Unmeasurable(

@@ -59,7 +59,7 @@ def insert_place(module: Module, insert: Insert, spacing_mm: tuple[float, float]
     source="ACR CT QC manual (CT number accuracy); CatPhan manuals (sensitometry)",
     invariances=("file_order", "rescale"),
     examples=(
-        Example("ct_catphan", values={"ct.hu@teflon": (990.0, 1.0), "ct.hu@air": (-1000.0, 1.0), "ct.hu@delrin": (340.0, 1.0)}),
+        Example("ct_catphan", values={"ct.hu@teflon": (990.0, 1.0), "ct.hu@air": (-1000.0, 1.0), "ct.hu@delrin": (365.0, 1.0)}),
         Example("ct_acr464", values={"ct.hu@bone": (900.0, 1.0), "ct.hu@acrylic": (120.0, 1.0)}),
     ),
     required=True,

@@ -19,7 +19,7 @@ from qc.errors import Unmeasurable
 from qc.measure.mtf import Mtf
 from qc.picture import picture
 from qc.pixels import PixelAccess
-from qc.results import CurveEvidence, Result, Shape, Subject
+from qc.results import CurveEvidence, Metric, Result, Shape, Subject
 from qc.study import Series
 
 RODS = ("air", "teflon", "bone")
@@ -64,14 +64,18 @@ def resolution(series: Series, pixels: PixelAccess, params: ResolutionParameters
     located = locate(series, pixels)
     subject = series.subject()
     yield from _rods(located, subject)
-    try:
-        yield from _bars(located, subject, params)
-    except Unmeasurable as error:
-        for metric in (MTF50, MTF10, RESOLVED):
-            yield metric.missing(error.reason, subject, "bars", message=error.message, **error.facts)
-        return
+    yield from _apart(_bars(located, subject, params), (MTF50, MTF10, RESOLVED), subject, "bars")
     if "resolution" in located.model.modules and located.model.name != "phantom:acr_ct_464":
-        yield from _bead(located, subject)
+        yield from _apart(_bead(located, subject), (MTF50, MTF10), subject, "bead")
+
+
+def _apart(results: Iterator[Result], metrics: Sequence[Metric], subject: Subject, region: str) -> Iterator[Result]:
+    """Give the results; where they cannot be got, say so for each metric, so that one test takes no other with it."""
+    try:
+        yield from results
+    except Unmeasurable as error:
+        for metric in metrics:
+            yield metric.missing(error.reason, subject, region, message=error.message, **error.facts)
 
 
 def _both(

@@ -13,7 +13,7 @@ from phantoms.synthetic.shapes import Grid, Image, disc, paint, polygon
 
 INSERTS_HU = {
     "air": -1000.0, "lung": -860.0, "pmp": -190.0, "ldpe": -95.0, "polystyrene": -38.0, "acrylic": 120.0, "bone20": 240.0,
-    "delrin": 340.0, "bone50": 720.0, "teflon": 990.0,
+    "delrin": 365.0, "bone50": 720.0, "teflon": 990.0,
 }  # fmt: skip
 BASE_HU = 100.0
 UNIFORM_HU = 12.0

@@ -33,7 +33,7 @@ __all__ = ["score", "write_day"]
 
 SCHEMA = 1
 # How many faults of each topic make a day
-SHARES = {"slices": 3, "stacks": 2, "files": 2, "headers": 1, "relations": 1, "pixels": 2, "identity": 1}
+SHARES = {"slices": 3, "stacks": 2, "files": 2, "headers": 1, "relations": 1, "pixels": 1, "artefacts": 1, "identity": 1}
 NOT_OF_A_STUDY = ("empty_file",)  # nothing in the file says to which study it belongs
 OF_ONE_STUDY = ("born_after_the_study",)  # would contradict another study of the same patient, which then has a finding too
 PHANTOM_FAULTS = ("shading_of_phantom",)  # the only ones that phantom tests get

@@ -14,6 +14,7 @@ Floats = NDArray[np.floating[Any]]
 BLOCKS = 8  # strips of the image whose profiles must agree
 LONGEST_PERIOD = 13.0  # pixels; longer waves are anatomy
 SHORTEST_IMAGE = 32
+LONG_ENOUGH = 100
 EDGE = 5.0  # steps of a profile larger than so many of its median steps are edges
 
 
@@ -121,7 +122,8 @@ def _strongest(profiles: Floats) -> list[Stripes | None]:
     count = steps.shape[-1]
     # steps at a couch or a rim are hundreds of times larger than a stripe and fill the whole spectrum: they are cut down first
     usual = np.median(np.abs(steps), axis=(-2, -1), keepdims=True)
-    steps = np.where(usual > 0, np.clip(steps, -EDGE * usual, EDGE * usual), steps)
+    if count >= LONG_ENOUGH:  # the few steps of a small image are anatomy throughout
+        steps = np.where(usual > 0, np.clip(steps, -EDGE * usual, EDGE * usual), steps)
     frequency, scale, first, padded = _plan(count)
     spectrum = np.fft.rfft(steps * _window(count), padded, axis=-1)[..., first:] * scale
     # (8, sets, 2 n): real and imaginary parts side by side, so that one pass finds the medians of both

@@ -149,6 +149,19 @@ def test_problems_are_listed_acknowledged_and_snoozed(chosen):
         assert words in wrong.stderr
 
 
+def test_what_is_noticed_of_the_plant_is_in_the_same_stream(told, receiver):
+    daily.run_pass(told)
+    with daily.open_for(told) as store:
+        store.notices_now("silent_device", {"device:9": ("warn", "CT9 is silent: no study for 4 days")})
+    assert daily.run_pass(told).alerts == 1
+    assert "CT9 is silent" in receiver.got[-1]["message"]
+    assert daily.run_pass(told).alerts == 0
+    with daily.open_for(told) as store:
+        store.notices_now("silent_device", {})
+    assert daily.run_pass(told).alerts == 1
+    assert "Over" in receiver.got[-1]["message"]
+
+
 def test_severities_have_routes_of_their_own(chosen, receiver, monkeypatch):
     monkeypatch.setenv("PACSQC_ALERTS_URLS_FAIL", os.environ["PACSQC_ALERTS_URLS"])
     monkeypatch.delenv("PACSQC_ALERTS_URLS")

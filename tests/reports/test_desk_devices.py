@@ -114,3 +114,26 @@ def test_a_merged_device_leads_to_the_one_it_is(made):
     assert "<h1>MR1" in client.get(f"/device/{other}").text
     assert "MR1 old" not in client.get("/devices").text
     assert "MR1 old" in client.get("/devices?every=yes").text
+
+
+def test_alerts_are_acknowledged_and_snoozed_with_a_reason(store):
+    from datetime import date
+
+    from reports import alerts
+
+    people(store)
+    history(store, [92.0] * 3, status="fail")
+    assert alerts.collect(store, FIRST + timedelta(days=2), minimum="warn") == 1
+    technologist, client = signed_in(store, "berta"), signed_in(store, "phil")
+    page = client.get("/alerts").text
+    assert "1 problem stands" in page
+    assert "MR1" in page
+    assert technologist.post("/alerts/1/acknowledge", data=form(technologist)).status_code == 400
+    assert technologist.post("/alerts/1/acknowledge", data=form(technologist, why="coil is sent in")).status_code == 303
+    assert "✔ berta sees to it" in client.get("/alerts").text
+    until = str(date.today() + timedelta(days=9))
+    assert technologist.post("/alerts/1/snooze", data=form(technologist, why="x", until=until)).status_code == 403
+    assert client.post("/alerts/1/snooze", data=form(client, why="spare part comes", until="soon")).status_code == 400
+    assert client.post("/alerts/1/snooze", data=form(client, why="spare part comes", until=until)).status_code == 303
+    assert "spare part comes" in client.get("/alerts").text
+    assert signed_in(store, "vera").get("/alerts").status_code == 200

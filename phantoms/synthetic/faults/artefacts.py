@@ -101,7 +101,7 @@ def herringbone(files: Files, rng: Generator) -> Files:
 @fault(
     "stack.spikes",
     "warn",
-    lambda files: len(repetitions(files)) >= 6,
+    lambda files: len(repetitions(files)) >= 8,
     words=("spike", "volume", "leap", "jump", "one image brighter", "outlier"),
 )
 def spiked_volume(files: Files, rng: Generator) -> Files:
