@@ -34,7 +34,7 @@ from qc.runner import Options, Report, Runner
 LIMIT_RATIO, LIMIT_MEMORY, LIMIT_BASIC, LIMIT_TWO = 2.5, 1.25, 2.0, 0.6
 # headers, integrity, blank, clipped, hashes: what is left when every measure of image quality is switched off
 BASIC = ("files", "header", "identity", "slices", "completeness", "protocol", "pixels")
-MEASURES = ("pixels.", "slices.neighbours")
+MEASURES = ("pixels.", "pixels.neighbours")
 SYNTAXES = {"jpeg_2000": "JPEG 2000 lossless", "jpeg_ls": "JPEG-LS", "rle": "RLE"}
 
 

@@ -110,7 +110,9 @@ def _slices(stack: Stack) -> tuple[list[int], Outline]:
             values={"ct.hu@water": (1.0, 0.3), "ct.noise@center": (4.0, 0.2)},
         ),
         Example(
-            "ct_water", {"cupping_hu": 8.0, "bits_stored": 16, "signed": True, "slope": 0.25}, values={"ct.hu_uniformity@worst": (3.2, 1.5)}
+            "ct_water",
+            {"water_hu": 7.0, "cupping_hu": 8.0, "bits_stored": 16, "signed": True, "slope": 0.25},
+            values={"ct.hu_uniformity@worst": (3.2, 1.5)},
         ),
     ),
     required=True,

@@ -50,7 +50,7 @@ class NeighbourParameters:
 
 
 @check(
-    id="slices.neighbours",
+    id="pixels.neighbours",
     version=1,
     title="Slices that do not fit between their neighbours",
     level="series",

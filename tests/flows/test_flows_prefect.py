@@ -105,7 +105,7 @@ def test_deployments_name_flows_that_are_there():
     for one in document["deployments"]:
         path, _, name = one["entrypoint"].partition(":")
         flow = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
-        if one["schedules"]:  # what is started by hand is given its own
+        if one["schedules"]:  # what is started by hand is given its parameters then
             flow.validate_parameters(one.get("parameters", {}))
         assert "concurrency_limit" not in one
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from flows import daily, settings
 from flows.cli import app
+from flows.sources import chosen as sources
 from flows.sources.folder import FolderSource
 from phantoms.synthetic.catalogue import make
 from phantoms.synthetic.encode import write
@@ -186,7 +187,7 @@ class Counting(FolderSource):
 
 @pytest.fixture
 def source(chosen, monkeypatch):
-    monkeypatch.setattr(daily, "FolderSource", Counting)
+    monkeypatch.setattr(sources, "FolderSource", Counting)
     monkeypatch.setattr(Counting, "told", {})
     return Counting
 

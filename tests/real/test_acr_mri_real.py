@@ -26,7 +26,7 @@ LARGE = (
     "SiemensSolaFit",
     "Siemens_Sola_1.5T_T1",
 )
-MAY_BE_NULL = ("acr_mri.snr", "acr_mri.resolution", "acr_mri.psg", "mr.center_frequency")
+MAY_BE_NULL = ("acr_mri.snr", "acr_mri.resolution", "acr_mri.psg", "mr.center_frequency", "mr.snr_air")
 
 
 def measured(folder, only=("acr_mri", "mr.center_frequency", "mr.transmitter")):

@@ -46,6 +46,7 @@ KNOWN = {
     "mri_relaxometry": {("series.incomplete", "warn"), ("series.too_few", "info")},  # 16 of 24 images at two positions
     "mri_uniform": None,  # single images of many visits
     "series/enhanced/7_func-bold_task-fa_run-1": {("series.incomplete", "warn")},  # 6 of 20 volumes
+    "series/fmri_4d": {("stack.motion", "warn")},  # true: volumes correlate with the first by 0.60 to 0.99
     "series/notavolume_001": {("series.not_a_volume", "info")},
     "series/slicecount_001": {("series.too_few", "info")},
     "series/sliceincrement_001": {("slices.missing", "fail")},
