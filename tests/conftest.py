@@ -42,3 +42,30 @@ def real_data(pytestconfig: pytest.Config) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real images: {folder} is not there; name their folder in PACSQC_REAL_DATA")
     return folder
+
+
+# Whole days, every phantom in every pose, every check on every example: minutes, not seconds. `pytest -m long` runs them, and so does
+# .ci/run after the others. Names are paths below tests/, with or without a test.
+LONG = (
+    "e2e/",
+    "flows/test_flows_prefect.py",
+    "flows/test_run_no_identifiers.py",
+    "phantoms/test_ct_cases.py",
+    "phantoms/test_ct_disturbed.py",
+    "phantoms/test_ct_phantoms.py",
+    "phantoms/test_synthetic_artefact_codes.py",
+    "phantoms/test_synthetic_fault_codes.py",
+    "phantoms/test_synthetic_simulate.py",
+    "test_contract.py::test_examples_come_true",
+    "test_contract.py::test_order_of_the_files",
+    "test_contract.py::test_the_same_real_values_stored_otherwise",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the long tests."""
+    here = Path(__file__).parent
+    for item in items:
+        name = f"{item.path.relative_to(here).as_posix()}::{item.name}" if item.path.is_relative_to(here) else ""
+        if name.startswith(LONG):
+            item.add_marker("long")
