@@ -88,10 +88,13 @@ class _Patient(AssociationSocket):
     """A line that is read in large pieces."""
 
     def recv(self, nr_bytes: int) -> bytearray:
-        """Read so many bytes; fewer where the other side hangs up."""
+        """Read so many bytes; fewer where the other side hangs up, or falls silent in the middle of them."""
         read = bytearray()  # grows with what comes: the length that the other side announces is not believed
         while self.socket is not None and len(read) < nr_bytes:
-            piece = self.socket.recv(min(nr_bytes - len(read), PIECE))
+            try:
+                piece = self.socket.recv(min(nr_bytes - len(read), PIECE))
+            except TimeoutError:  # what is incomplete ends the association
+                break
             if not piece:
                 break
             read += piece
@@ -126,5 +129,7 @@ def hasten(association: Association, *, waiting: bool) -> None:
     if line is None:
         return
     line.__class__ = _Watchful if waiting else _Patient
+    if line.socket is not None:  # pynetdicom's own time-outs are looked at between two PDUs only
+        line.socket.settimeout(association.network_timeout)
     if waiting:
         association.dul._run_loop_delay = 0
