@@ -49,15 +49,22 @@ def real_data(pytestconfig: pytest.Config) -> Path:
 LONG = (
     "e2e/",
     "flows/test_flows_prefect.py",
+    "flows/test_judge_command.py",
+    "flows/test_phantom_by_hand.py",
     "flows/test_run_no_identifiers.py",
+    "phantoms/test_acr_locate.py",
+    "phantoms/test_acr_mri.py",
     "phantoms/test_ct_cases.py",
     "phantoms/test_ct_disturbed.py",
     "phantoms/test_ct_phantoms.py",
     "phantoms/test_synthetic_artefact_codes.py",
+    "phantoms/test_synthetic_catalogue.py",
     "phantoms/test_synthetic_fault_codes.py",
+    "phantoms/test_synthetic_faults.py",
     "phantoms/test_synthetic_simulate.py",
     "test_contract.py::test_examples_come_true",
     "test_contract.py::test_order_of_the_files",
+    "real/test_packages.py",
     "test_contract.py::test_the_same_real_values_stored_otherwise",
 )
 
