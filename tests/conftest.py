@@ -64,7 +64,10 @@ LONG = (
     "phantoms/test_synthetic_simulate.py",
     "test_contract.py::test_examples_come_true",
     "test_contract.py::test_order_of_the_files",
+    "qc/test_pixels.py::test_every_pixel_of_every_file_that_pydicom_can_decode",
+    "real/test_acr_mri_real.py",
     "real/test_packages.py",
+    "real/test_real_folders.py::test_everything_in_one_call",
     "test_contract.py::test_the_same_real_values_stored_otherwise",
 )
 
