@@ -78,7 +78,7 @@ def checks_page() -> str:
 
 def settings_page() -> str:
     """Return docs/settings.md."""
-    rows = settings_module.rows(settings_module.Settings())
+    rows = settings_module.rows(settings_module.Settings.model_construct())  # defaults: neither environment nor a settings file
     lines = ["# Settings", "", "One file, `pacsqc.toml`; everything has a default. Made from the code by `python docs/build.py`.", ""]
     lines += ["```toml", settings_module.as_toml(rows).rstrip(), "```", "", "## Sources", ""]
     lines += ["As many as you like, of any kinds, looked at one beside the other. Each `[[sources]]` is one; here is every key.", ""]
