@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import platform
@@ -248,6 +249,7 @@ if way == "prefect":
     def started():
         global start
         original()
+        from flows import discover, process, publish  # imports are told apart
         start = time.perf_counter() - begin
     run._start_server = started
     run.daily.run_pass = None  # no falling back unseen
@@ -262,7 +264,7 @@ def prefect_part(options: argparse.Namespace, folder: Path) -> Rows:
     """Part: the same pass with and without Prefect, in turn; what is more is Prefect's share."""
     inbox, studies = folder / "inbox", 300
     write_inbox(inbox, studies)
-    burn = 60
+    burn, step = 60, 100
 
     def run(way: str, number: int) -> dict[str, float]:
         with settings_for(folder / f"{way}{number}", inbox):
@@ -272,9 +274,12 @@ def prefect_part(options: argparse.Namespace, folder: Path) -> Rows:
         assert told["checked"] == studies, told
         return told
 
-    first = run("plain", 0)["all"]
-    burn = max(burn, round(burn * 1.15 * options.work / first * 1.1)) if first < options.work * 1.1 else burn
-    pairs = [(run("plain", number)["all"], run("prefect", number)) for number in (1, 2, 3)]
+    run("plain", 0)  # what is compiled and cached the first time
+    first = run("plain", 1)["all"]
+    burn += step
+    dearer = run("plain", 2)["all"]  # a step more work, to know what a step is in seconds
+    burn += math.ceil(max(0.0, 1.1 * options.work - dearer) / max(dearer - first, 1.0) * step)
+    pairs = [(run("plain", number)["all"], run("prefect", number)) for number in (3, 4, 5)]
     shares = [1 - plain / (told["all"] - told["start"]) for plain, told in pairs]
     work = statistics.median(plain for plain, _ in pairs)
     share, start = statistics.median(shares), statistics.median(told["start"] for _, told in pairs)

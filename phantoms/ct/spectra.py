@@ -16,6 +16,7 @@ from qc.measure.mtf import Mtf
 REGION_MM = 30.0
 FEWEST_REGIONS = 4
 BEAD_REACH_MM = 4.0
+BEAD_WITHIN_MM = 33.0  # of the middle
 HIGHEST = 1.3  # 1/mm, of the curves that only serve for the uncertainty
 
 
@@ -95,16 +96,19 @@ def bead_mtf(located: Located) -> tuple[Mtf, tuple[float, float], int, float, li
     module = located.module("resolution")
     center, _ = located.place_mm("resolution")
     best = None
+    middle = module.pose.center
+    reach = [int(np.ceil(BEAD_WITHIN_MM / spacing)) + 8 for spacing in stack.spacing_mm]  # 8: the filter is 15 pixels wide
+    row0, column0 = (max(0, int(middle[axis]) - reach[axis]) for axis in (0, 1))
     for index in stack.within(center - 8, center + 12 if located.direction > 0 else center + 8):
-        image = np.asarray(stack.slice(index), float)
-        inside = inside_disc(image.shape, module.pose.center, 33.0, stack.spacing_mm)
-        fine = image - ndimage.uniform_filter(image, 15)
+        part = np.asarray(stack.slice(index)[row0 : int(middle[0]) + reach[0] + 2, column0 : int(middle[1]) + reach[1] + 2], float)
+        inside = inside_disc(part.shape, (middle[0] - row0, middle[1] - column0), BEAD_WITHIN_MM, stack.spacing_mm)
+        fine = part - ndimage.uniform_filter(part, 15)
         fine[~inside] = 0
         noise = float(np.std(fine[inside]))
         at = np.unravel_index(int(fine.argmax()), fine.shape)
         height = float(fine[at])
         if height > max(12 * noise, 40.0) and (best is None or height > best[3]):
-            best = image, (float(at[0]), float(at[1])), index, height
+            best = np.asarray(stack.slice(index), float), (float(at[0] + row0), float(at[1] + column0)), index, height
     if best is None:
         return None
     image, at, index, height = best

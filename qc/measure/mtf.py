@@ -156,18 +156,19 @@ def from_point(
     if row0 < 0 or col0 < 0 or row1 > image.shape[0] or col1 > image.shape[1]:
         return None
     part = np.asarray(image[row0:row1, col0:col1], float)
-    y = (np.arange(row0, row1) - center[0])[:, None] * spacing_mm[0] + 0 * part
-    x = (np.arange(col0, col1) - center[1])[None, :] * spacing_mm[1] + 0 * part
-    distance = np.hypot(y, x)
+    y = (np.arange(row0, row1) - center[0]) * spacing_mm[0]
+    x = (np.arange(col0, col1) - center[1]) * spacing_mm[1]
+    distance = np.hypot(y[:, None], x[None, :])
     ring = (distance > reach_mm) & (distance < 1.5 * reach_mm)
     window = np.clip((reach_mm - distance) / (0.3 * reach_mm), 0, 1)
     point = (part - part[ring].mean()) * window
     frequency = np.arange(0.0, highest + 1e-9, 0.01)
     total = np.zeros(len(frequency))
     for angle in np.arange(8) * np.pi / 8:
-        along = (x * np.cos(angle) + y * np.sin(angle)).ravel()
-        used = point.ravel() != 0
-        total += np.abs(np.exp(-2j * np.pi * frequency[:, None] * along[used]) @ point.ravel()[used])
+        # the wave along a direction is a product of one along the rows and one along the columns
+        down = np.exp(-2j * np.pi * np.sin(angle) * frequency[:, None] * y)
+        across = np.exp(-2j * np.pi * np.cos(angle) * frequency[:, None] * x)
+        total += np.abs(((down @ point) * across).sum(axis=1))
     return Mtf(frequency, total / total[0])
 
 
