@@ -89,8 +89,7 @@ def retrieve(
     came: dict[Path, None] = {}
     operations: list[Ended] = []
     for _ in range(tries):
-        before = _here(spool, expected, came)
-        missing = _missing(spool, expected)
+        before, missing = _here(spool, expected, came)
         if _whole(expected, before, missing):
             break
         for keys in _requests(study_uid, expected, missing, pacs.peer.quirks.uid_lists, part):
@@ -98,10 +97,9 @@ def retrieve(
             operations.append(ended)
             came.update((one.path, None) for one in kept)
         # No progress, or nothing to measure it by: asking once more would only be a load on the PACS.
-        if expected.total is None or len(_here(spool, expected, came)) == len(before):
+        if expected.total is None or len(_here(spool, expected, came)[0]) == len(before):
             break
-    paths = _here(spool, expected, came)
-    missing = _missing(spool, expected)
+    paths, missing = _here(spool, expected, came)
     if expected.total is None:
         state: Literal["complete", "incomplete", "not_known"] = "not_known"
     else:
@@ -129,24 +127,21 @@ def _ask(
     return ended, arrived() if arrived is not None else []
 
 
-def _here(spool: Spool, expected: Expected, came: dict[Path, None]) -> list[Path]:
-    """Return the files of the study that are here: those the PACS listed and those that came."""
-    listed = dict.fromkeys(path for one in expected.images or () for path in spool.all_of(one.uid))
-    return list({**listed, **came})
+def _here(spool: Spool, expected: Expected, came: dict[Path, None]) -> tuple[list[Path], list[Image]]:
+    """Return the files of the study that are here, those the PACS listed and those that came; and the listed instances that are not.
 
-
-def _missing(spool: Spool, expected: Expected) -> list[Image]:
-    """Return the listed instances that are not here. The same UID in two series is two instances, and two files with other bytes.
-
-    Where one of two is here nobody knows which without reading it, so the last of them is named.
+    The same UID in two series is two instances, and two files with other bytes. Where one of two is here nobody knows which without
+    reading it, so the last of them is named.
     """
-    here: dict[str, int] = {}
+    files = spool.every({one.uid: None for one in expected.images or ()})
+    left = {uid: len(paths) for uid, paths in files.items()}
     missing = []
     for one in expected.images or ():
-        here[one.uid] = here.get(one.uid, len(spool.all_of(one.uid))) - 1
-        if here[one.uid] < 0:
+        left[one.uid] -= 1
+        if left[one.uid] < 0:
             missing.append(one)
-    return missing
+    listed = dict.fromkeys(path for paths in files.values() for path in paths)
+    return list({**listed, **came}), missing
 
 
 def _whole(expected: Expected, here: list[Path], missing: list[Image]) -> bool:

@@ -110,10 +110,16 @@ class Spool:
         """Tell whether there is an instance with this UID."""
         return self.path_of(sop_uid).exists()
 
-    def all_of(self, sop_uid: str) -> list[Path]:
-        """Return every file with this UID: the first, then those with other bytes."""
-        first = self.path_of(sop_uid)
-        return [path for path in (first, *sorted(first.parent.glob(f"{first.stem}+*.dcm"))) if path.exists()]
+    def every(self, sop_uids: Iterable[str]) -> dict[str, list[Path]]:
+        """Return for each UID its files that are here: the first, then those with other bytes. Each folder is read once."""
+        firsts = {uid: self.path_of(uid) for uid in sop_uids}
+        names = {folder: _names(folder) for folder in {path.parent for path in firsts.values()}}
+        found: dict[str, list[Path]] = {}
+        for uid, path in firsts.items():
+            here, beside = names[path.parent]
+            found[uid] = [path] if path.name in here else []
+            found[uid] += [path.parent / name for name in beside.get(path.stem, ())]
+        return found
 
     def keep(self, sop_uid: str, pieces: Iterable[bytes | memoryview]) -> Kept:
         """Write an instance: to a file aside, to the disk, then under its name.
@@ -214,6 +220,18 @@ def file_head(sop_class: str, sop_uid: str, transfer_syntax: str) -> bytes:
     head.write(b"\0" * 128 + b"DICM")
     write_file_meta_info(head, meta, enforce_standard=True)
     return head.getvalue()
+
+
+def _names(folder: Path) -> tuple[set[str], dict[str, list[str]]]:
+    """Return the names in a folder, and by UID those that are kept beside the first of their UID."""
+    try:
+        here = set(os.listdir(folder))
+    except FileNotFoundError:
+        return set(), {}
+    beside: dict[str, list[str]] = {}
+    for name in sorted(name for name in here if "+" in name):
+        beside.setdefault(name.partition("+")[0], []).append(name)
+    return here, beside
 
 
 def _digest(path: Path) -> str:

@@ -8,7 +8,6 @@ incomplete is asked for again until it is whole or given up, however old it is, 
 from __future__ import annotations
 
 import logging
-import struct
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,10 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_partial
-
-from flows import headers, inventory
+from flows import headers, inventory, quick
 from flows.dimse import HungUp
 from flows.inventory import Archive, Studies, Study
 from flows.retrieve import Retrieved, retrieve
@@ -35,22 +31,10 @@ from reports.store.local import parse_date
 log = logging.getLogger(__name__)
 
 UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-LAST_UID = 0x0020000E
 NAMED = 10  # missing instances that a message names
 LONGEST_PAUSE_S = 6 * 3600.0  # between two times that an incomplete study is asked for
 RECOUNT_S = 3600.0  # between two counts of a study that the archive lists without a number
 OLD_DAYS = 31  # what is whole is forgotten after so long
-
-
-def quick_uids(path: Path) -> tuple[str, str, str] | None:
-    """Return the UIDs of study, series and instance of a file in the spool, without reading past them; None where that is not possible."""
-    try:
-        with path.open("rb") as file:
-            head = read_partial(file, lambda tag, _vr, _length: tag > LAST_UID, specific_tags=list(UIDS))
-        uids = tuple(str(head.get(keyword, "") or "") for keyword in UIDS)
-    except (InvalidDicomError, ValueError, EOFError, KeyError, NotImplementedError, struct.error):
-        return None
-    return uids if all(uids) else None  # type: ignore[return-value]
 
 
 class ArchiveSource:
@@ -169,9 +153,7 @@ class ArchiveSource:
     def read(self, path: Path, found: Observation) -> None:
         """Note the instance that a file of the spool holds. Its three UIDs are all that is read; the checks read the rest."""
         place, size = path.relative_to(self.spool.root).as_posix(), path.stat().st_size
-        uids = quick_uids(path)
-        if uids is None:
-            uids = self._slowly(path, place, found)
+        uids = quick.uids(path) or self._slowly(path, place, found)
         if uids is not None:
             # A file of the spool is never written over: its name and size are its content.
             found.seen.append(Seen(place, size, None, *uids, digest=f"{path.name}:{size}"))

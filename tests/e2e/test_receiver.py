@@ -108,7 +108,7 @@ def test_p07_the_same_uid_with_other_bytes_is_kept_beside_it(receive, tmp_path):
     assert send(receiver, [first, second, second, first]) == [0, 0, 0, 0]
     assert {body(path) for path in kept(tmp_path / "spool")} == {body(first), body(second)}
     assert told == [("SCANNER", "new"), ("SCANNER", "other"), ("SCANNER", "same"), ("SCANNER", "same")]
-    assert len(receiver.spool.all_of("1.2.3.9")) == 2
+    assert len(receiver.spool.every(["1.2.3.9"])["1.2.3.9"]) == 2
 
 
 def test_many_senders_of_the_same_at_once(receive, tmp_path):
