@@ -11,6 +11,7 @@ Each method is one transaction. A database that is locked or out of reach raises
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, tzinfo
@@ -75,6 +76,7 @@ class Store(Intake):
     def __init__(self, engine: Engine, zone: tzinfo | None = None) -> None:
         self.engine = engine
         self._writer = writer(engine)
+        self._held = threading.local()  # what each thread reads through
         self.zone = zone
         self.chart_rules: Rules | None = None  # of the site, by which trends are judged; None: the usual ones
 
@@ -90,9 +92,21 @@ class Store(Intake):
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection for reading: one consistent view."""
+        """Give a connection for reading: one consistent view.
+
+        Within another reading of the same thread it is the same connection: threads that hold one and wait for a second could
+        wait for each other until none is served.
+        """
+        held = getattr(self._held, "connection", None)
+        if held is not None:
+            yield held
+            return
         with transaction(self.engine) as connection:
-            yield connection
+            self._held.connection = connection
+            try:
+                yield connection
+            finally:
+                self._held.connection = None
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:

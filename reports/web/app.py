@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from reports.store import Store
 
 API = "/api/"
+PAGES_AT_A_TIME = 4
 _PARTS = [
     one.router for one in (doors, day, study, actions, device, decide, phantoms, protocols, sheets, alerts, aside, audit, settings, api)
 ] + [api.watched]
@@ -38,7 +41,9 @@ def create_app(store: Store, config: Config | None = None) -> FastAPI:
         How the desk is run; None: with the defaults, which are those of a desk on this machine alone.
     """
     chosen = config or Config()
-    app = FastAPI(title="pacsqc review desk", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app = FastAPI(
+        title="pacsqc review desk", version="1", lifespan=_few_threads, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
+    )
     app.state.desk = Desk(store, chosen)
     for router in _PARTS:
         app.include_router(router)
@@ -47,6 +52,15 @@ def create_app(store: Store, config: Config | None = None) -> FastAPI:
         app.add_exception_handler(kind, answer)
     app.add_middleware(Guard, hosts=chosen.hosts, secure=chosen.secure)
     return app
+
+
+@asynccontextmanager
+async def _few_threads(_app: FastAPI) -> AsyncIterator[None]:
+    """Work on a few pages at a time: more threads than this only take the interpreter from each other, and everybody waits longer."""
+    from anyio.to_thread import current_default_thread_limiter
+
+    current_default_thread_limiter().total_tokens = PAGES_AT_A_TIME
+    yield
 
 
 def _static(request: Request, digest: str, name: str) -> Response:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -266,3 +269,18 @@ def test_no_column_is_meant_for_an_identifier(store: Store, url: str) -> None:
         (patient,) = plain.execute("SELECT patient FROM study").fetchone()
     assert len(patient) == 10
     assert int(patient, 16) >= 0
+
+
+def test_threads_that_read_within_a_reading_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    together = 15  # as many connections as there are
+    barrier = threading.Barrier(together)
+
+    def read(store: Store) -> int:
+        with store.reading() as outer:
+            barrier.wait(20)
+            with store.reading() as inner:
+                assert inner is outer
+                return int(inner.execute(sa.select(sa.func.count()).select_from(schema.study)).scalar_one())
+
+    with open_store(f"sqlite:///{tmp_path / 'store.sqlite'}") as store, ThreadPoolExecutor(together) as pool:
+        assert [one.result() for one in [pool.submit(read, store) for _ in range(together)]] == [0] * together
