@@ -6,10 +6,8 @@ instances of old studies.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +16,7 @@ import requests
 from pydicom.dataset import Dataset
 
 from flows.dimse import Moved, Quirks
+from flows.http_peer import HttpPeer
 from flows.multipart import Truncated, keep_file
 from flows.spool import DiskFull, Kept, Spool
 from qc.errors import ConfigurationError, Transient
@@ -30,24 +29,9 @@ SERIES_TAGS = ("SeriesInstanceUID", "Modality", "SeriesNumber", "SeriesDescripti
 
 
 @dataclass(frozen=True)
-class RestPeer:
-    """An Orthanc.
+class RestPeer(HttpPeer):
+    """An Orthanc."""
 
-    Attributes
-    ----------
-    user_variable, password_variable
-        Names of environment variables that hold user and password.
-    """
-
-    name: str
-    url: str
-    user_variable: str = ""
-    password_variable: str = ""
-    certificate: Path | None = None
-    key: Path | None = None
-    trusted: Path | None = None
-    connect_s: float = 10.0
-    answer_s: float = 120.0
     quirks: Quirks = field(default_factory=lambda: Quirks(uid_lists=False))
     retrieve: str = field(default="rest", init=False)
     destination: str = field(default="", init=False)
@@ -58,13 +42,7 @@ class Rest:
 
     def __init__(self, peer: RestPeer) -> None:
         self.peer = peer
-        self._session = requests.Session()
-        if peer.user_variable:
-            self._session.auth = (self._secret(peer.user_variable), self._secret(peer.password_variable))
-        if peer.certificate is not None:
-            self._session.cert = (str(peer.certificate), str(peer.key)) if peer.key is not None else str(peer.certificate)
-        if peer.trusted is not None:
-            self._session.verify = str(peer.trusted)
+        self._session = peer.session()
 
     def __enter__(self) -> Rest:
         return self
@@ -199,12 +177,6 @@ class Rest:
         if data is None:
             return self._session.get(url, stream=stream, timeout=timeout)
         return self._session.post(url, timeout=timeout, **({"data": data} if isinstance(data, str) else {"json": data}))
-
-    def _secret(self, variable: str) -> str:
-        value = os.environ.get(variable, "")
-        if not value:
-            raise ConfigurationError(f"{self.peer.name}: the environment variable {variable!r} is not set")
-        return value
 
 
 def _answer(one: dict[str, Any], tags: Sequence[str], **more: Any) -> Dataset:

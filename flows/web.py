@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +18,7 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 
 from flows.dimse import Moved, Quirks
+from flows.http_peer import HttpPeer
 from flows.multipart import Truncated, keep_file, parts
 from flows.pipeline import Pipeline
 from flows.spool import DiskFull, Kept, Spool
@@ -34,55 +33,12 @@ UID = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOP
 
 
 @dataclass(frozen=True)
-class WebPeer:
-    """An archive with DICOMweb.
+class WebPeer(HttpPeer):
+    """An archive with DICOMweb."""
 
-    Attributes
-    ----------
-    token_variable, user_variable, password_variable
-        Names of environment variables that hold the bearer token, or user and password. Secrets stand nowhere else.
-    certificate, key, trusted
-        Our certificate, its key, and the certificates that the archive's is checked against; None: those of the system.
-    """
-
-    name: str
-    url: str
-    token_variable: str = ""
-    user_variable: str = ""
-    password_variable: str = ""
-    certificate: Path | None = None
-    key: Path | None = None
-    trusted: Path | None = None
-    connect_s: float = 10.0
-    answer_s: float = 120.0
     quirks: Quirks = field(default_factory=lambda: Quirks(uid_lists=False))
     retrieve: str = field(default="web", init=False)
     destination: str = field(default="", init=False)
-
-    def session(self) -> requests.Session:
-        """Return an HTTP session that has what the archive wants to see.
-
-        Raises
-        ------
-        ConfigurationError
-            If an environment variable is not set.
-        """
-        one = requests.Session()
-        if self.token_variable:
-            one.headers["Authorization"] = f"Bearer {self._secret(self.token_variable)}"
-        elif self.user_variable:
-            one.auth = (self._secret(self.user_variable), self._secret(self.password_variable))
-        if self.certificate is not None:
-            one.cert = (str(self.certificate), str(self.key)) if self.key is not None else str(self.certificate)
-        if self.trusted is not None:
-            one.verify = str(self.trusted)
-        return one
-
-    def _secret(self, variable: str) -> str:
-        value = os.environ.get(variable, "")
-        if not value:
-            raise ConfigurationError(f"{self.name}: the environment variable {variable!r} is not set")
-        return value
 
 
 class Web:
