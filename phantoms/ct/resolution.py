@@ -19,7 +19,7 @@ from qc.errors import Unmeasurable
 from qc.measure.mtf import Mtf
 from qc.picture import picture
 from qc.pixels import PixelAccess
-from qc.results import CurveEvidence, Metric, Result, Shape, Subject
+from qc.results import CurveEvidence, Finding, Measurement, Metric, Result, Shape, Status, Subject
 from qc.study import Series
 
 RODS = ("air", "teflon", "bone")
@@ -33,9 +33,12 @@ class ResolutionParameters:
     ----------
     least_modulation
         A group counts as resolved from this modulation on.
+    most_apart
+        Share by which the MTF50 of bars and rods may differ before it is told.
     """
 
     least_modulation: float = 0.1
+    most_apart: float = 0.1
 
 
 @check(
@@ -46,6 +49,10 @@ class ResolutionParameters:
     needs="volume",
     applies=Applies(modalities=frozenset({"CT"}), classes=ALL_CLASSES),
     metrics=(MTF50, MTF10, RESOLVED),
+    codes={
+        "ct.mtf_methods": "The line pairs and the edges of the rods give different MTF. Neither is known to be the right one here (bars that are not as wide as their "
+        "gaps, a kernel that treats strong contrast in another way): follow each over time by itself, and do not compare one with the other.",
+    },
     params=ResolutionParameters,
     source="AAPM TG-233 (circular edge); ICRU 87; Droege and Morin 1982 (bars)",
     invariances=("file_order", "rescale"),
@@ -63,8 +70,9 @@ def resolution(series: Series, pixels: PixelAccess, params: ResolutionParameters
     """
     located = locate(series, pixels)
     subject = series.subject()
-    yield from _rods(located, subject)
-    yield from _apart(_bars(located, subject, params), (MTF50, MTF10, RESOLVED), subject, "bars")
+    made = [*_rods(located, subject), *_apart(_bars(located, subject, params), (MTF50, MTF10, RESOLVED), subject, "bars")]
+    yield from made
+    yield from methods_apart([one for one in made if isinstance(one, Measurement)], subject, params.most_apart)
     if "resolution" in located.model.modules and located.model.name != "phantom:acr_ct_464":
         yield from _apart(_bead(located, subject), (MTF50, MTF10), subject, "bead")
 
@@ -76,6 +84,20 @@ def _apart(results: Iterator[Result], metrics: Sequence[Metric], subject: Subjec
     except Unmeasurable as error:
         for metric in metrics:
             yield metric.missing(error.reason, subject, region, message=error.message, **error.facts)
+
+
+def methods_apart(made: Sequence[Measurement], subject: Subject, most: float) -> Iterator[Finding]:
+    """Tell where the bars and the rods differ in MTF50 by more than `most` and by more than three of their standard uncertainties."""
+    found = {one.region: one for one in made if one.metric == MTF50.id and one.value is not None}
+    edges = [one for name in RODS if (one := found.get(name))]
+    bar = found.get("bars")
+    if bar is None or bar.value is None or not edges:
+        return
+    edge = float(np.mean([one.value for one in edges if one.value is not None]))
+    error = np.hypot(bar.uncertainty or 0.0, max(one.uncertainty or 0.0 for one in edges))
+    if abs(bar.value - edge) > max(most * edge, 3 * error):
+        text = f"MTF50 is {bar.value:.3f} lp/mm by the line pairs and {edge:.3f} by the edges of the rods: {abs(bar.value / edge - 1):.0%} apart"
+        yield Finding("ct.mtf_methods", Status.INFO, text, subject, {"bars": bar.value, "rods": edge})
 
 
 def _both(

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from ct_made import klass, run, scan, values
 
-from qc.results import Status
+from phantoms.ct.metrics import MTF50
+from phantoms.ct.resolution import methods_apart
+from qc.results import Status, Subject
 
+SUBJECT = Subject("series")
 SMALL = {"matrix": 330, "step_mm": 2.5, "thickness_mm": 2.5}
 
 
@@ -206,3 +209,11 @@ def test_a_ring_in_water_is_found_about_the_middle_of_the_scanner(offset):
     bare = run(scan("ct_water", noise_hu=4.0, offset_mm=offset).datasets)[1]["ct.ring"]
     assert bare.verdict.status is Status.PASS
     assert not bare.measurement.details["significant"]
+
+
+@pytest.mark.parametrize(("bars", "told"), [(0.634, 1), (0.60, 0), (None, 0)])
+def test_bars_that_differ_from_the_rods_are_told(bars, told):
+    """Rods at 0.556 and 0.560: their mean is 0.558, a tenth of it 0.056."""
+    made = [MTF50.value(value, SUBJECT, region, uncertainty=0.005) for region, value in (("air", 0.556), ("teflon", 0.560))]
+    made.append(MTF50.missing("bars_not_found", SUBJECT, "bars") if bars is None else MTF50.value(bars, SUBJECT, "bars", uncertainty=0.011))
+    assert len(list(methods_apart(made, SUBJECT, 0.1))) == told

@@ -75,3 +75,9 @@ def test_water_is_right_and_its_resolution_slice_is_not_taken_for_water():
     assert len(values) == 2
     assert all(abs(value) <= 4 for value in values)
     assert sorted(series.klass for study in report.studies for series in study.series) == ["image", "phantom:ct_water", "phantom:ct_water"]
+
+
+def test_bars_and_rods_of_the_catphan_differ_and_it_is_told(catphan):
+    told = [one for one in catphan[0].findings if one.code == "ct.mtf_methods"]
+    assert [one.status for one in told] == [Status.INFO]
+    assert told[0].details["bars"] > 1.1 * told[0].details["rods"]
