@@ -39,7 +39,8 @@ LONGEST_S = 6.0
 def start(top: Path) -> subprocess.Popen[bytes]:
     """Begin a pass in a process of its own; return when it has loaded what it needs."""
     environment = {**os.environ, "PACSQC_CONFIG": str(top / "pacsqc.toml"), "PACSQC_DATA_FOLDER": str(top / "data")}
-    child = subprocess.Popen([sys.executable, "-c", PASS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT, env=environment)
+    with (top / "stderr").open("wb") as told:
+        child = subprocess.Popen([sys.executable, "-c", PASS], stdout=subprocess.PIPE, stderr=told, cwd=ROOT, env=environment)
     assert child.stdout
     assert child.stdout.readline() == b"go\n"
     return child
@@ -88,7 +89,7 @@ def main() -> int:
                     killed += child.wait() == -9
                 torn += half(top, bodies)
             child = start(top)
-            assert child.wait(600) == 0
+            assert child.wait(600) == 0, (top / "stderr").read_text()[-3000:]
             torn += half(top, bodies)
             studies, more, instances, double = counted(top)
             lost += (STUDIES - studies) + (STUDIES * IMAGES - instances)
