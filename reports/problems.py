@@ -113,6 +113,10 @@ class Titles:
         except ConfigurationError:  # a report of stored results needs no check; ids will do
             return cls({}, {})
 
+    def check(self, name: str) -> str:
+        """Return the title of a check, else its id in words."""
+        return self.checks.get(name) or words.human(name)
+
     def metric(self, name: str) -> str:
         """Return the title of a metric, else its id in words."""
         return self.metrics.get(name) or words.human(name)
