@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 from starlette.exceptions import HTTPException
 
+from qc.output import natural
 from reports import chart_figure, trends, words
 from reports.frames import LEVELS
 from reports.problems import Row
@@ -215,7 +216,7 @@ def _lines(desk: Desk, device_id: int) -> list[Line]:
     for one in trends.read(desk.store, device_id=device_id):
         last = one.points.iloc[-1]
         lines.append(Line(one.chart, last["day"], float(last["value"]), str(last["status"]), len(one.points), one.state))
-    return lines
+    return sorted(lines, key=lambda line: (line.chart.klass, line.chart.metric, natural(line.chart.region)))
 
 
 def _marks(connection: Connection, device_id: int) -> list[Any]:

@@ -16,7 +16,7 @@ from qc.output import natural
 from qc.results import Evidence, ImageEvidence
 from reports import figures, problems, strips, words
 from reports.problems import Row
-from reports.store import by_hand, lookup, reviews
+from reports.store import by_hand, lookup, reviews, sheets
 from reports.store import schema as t
 from reports.store.results import read_picture
 from reports.web import access, rows, worklist
@@ -54,6 +54,9 @@ class Shown:
     signatures: Sequence[Any]
     digest: str
     phantom: bool
+    entry: Any  # of a test sheet; None: images
+    counts: dict[str, int]
+    settable: bool
 
     def of(self, entry: worklist.Entry) -> list[Markup]:
         """Pictures of a problem."""
@@ -155,6 +158,9 @@ def read(desk: Desk, connection: Connection, number: int) -> Shown:
         signatures=reviews.signatures(connection, "phantom", [uid]).get(uid, []),
         digest=run_digest(study, measurements),
         phantom=any(one["class"].startswith("phantom:") for one in series),
+        entry=sheets.entry_of(connection, number),
+        counts={status: many for status in words.ORDER if (many := sum(row["status"] == status for row in measurements))},
+        settable=desk.config.by_hand is not None and bool(desk.config.by_hand.tests({one["class"] for one in series})),
     )
 
 
