@@ -198,6 +198,11 @@ def test_a_sheet_is_filled_in(visit: Visit) -> None:
     page.locator("form.sheet button").click()
     page.wait_for_url(re.compile(r"/study/\d+$"))
     assert "outside its limit" in page.locator("main").inner_text()
+    page.emulate_media(media="print")
+    assert page.get_by_role("region", name=re.compile("^Values of Series")).is_visible()
+    assert "by berta" in page.locator("dl.facts").inner_text()
+    for hidden in ("header.bar", ".actions", "form", "nav"):
+        assert not [one for one in page.locator(hidden).all() if one.is_visible()], hidden
 
 
 def test_pages_read_without_javascript(browser: Any, address: str) -> None:

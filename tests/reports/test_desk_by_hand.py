@@ -136,6 +136,23 @@ def test_settings_of_a_study_stay_with_its_work_until_somebody_sets_otherwise(ph
     ]  # fmt: skip
 
 
+def test_what_a_device_goes_on_with_is_shown_there_and_ended_by_a_physicist(phantom):
+    (device,) = {one.id for one in phantom.devices() if one.alias == "MR1"}
+    phantom.keep_by_hand(device, uid(2), "acr_mri.piu", {"slice_number": 6, "center_row_px": 96.5}, "anna", "bubble", True)
+    client, technologist = signed_in(phantom), signed_in(phantom, "berta")
+    for one in (client, technologist):
+        assert "slice number 6, centre row 96.5 pixels. anna" in one.get(f"/device/{device}").text
+    form = {"check": "acr_mri.piu", "why": "filled up"}
+    assert technologist.post(f"/device/{device}/by-hand", data=form | {"csrf": csrf_of(technologist)}).status_code == 403
+    form["csrf"] = csrf_of(client)
+    assert client.post(f"/device/{device}/by-hand", data=form | {"why": " "}).status_code == 409
+    assert [one.ended_at for one in phantom.by_hand()] == [None]
+    assert client.post(f"/device/{device}/by-hand", data=form).status_code == 303
+    assert "Set by hand for the automatic runs" not in client.get(f"/device/{device}").text
+    assert client.post(f"/device/{device}/by-hand", data=form).status_code == 409
+    assert [(entry.who, entry.why) for entry in phantom.audit() if entry.what == "by_hand.forget"] == [("phil", "filled up")]
+
+
 def test_a_study_without_files_keeps_nothing(phantom):
     with pytest.raises(ConfigurationError, match="no image"):
         phantom.measure_by_hand(uid(99), None, {"acr_mri.piu": {"slice_number": 6}}, "phil", "bubble", False, "first")

@@ -17,8 +17,8 @@ from qc.output import natural
 from reports import chart_figure, trends, words
 from reports.frames import LEVELS
 from reports.problems import Row
+from reports.store import by_hand, decisions, lookup
 from reports.store import days as told
-from reports.store import decisions, lookup
 from reports.store import schema as t
 from reports.trends import Trend
 from reports.web import access
@@ -103,6 +103,7 @@ def page(request: Request, me: Asking, number: int, problem: str = "", status: i
         recent = _recent(connection, last).get(device.id, NOTHING)
         findings = _findings(connection, device.id, last)
         marks = _marks(connection, device.id)
+        set_by_hand = [one for one in by_hand.settings(connection, device.id) if one.again and one.ended_at is None]
     lines = desk.kept(("charts", device.id), marks, lambda: _lines(desk, device.id))
     groups: dict[str, list[Line]] = {}
     for line in lines:
@@ -110,7 +111,7 @@ def page(request: Request, me: Asking, number: int, problem: str = "", status: i
     return desk.page(
         request, "device.html", me, status, device=device, events=events, state=service_state(events), words_of=STATES, kinds=decisions.EVENTS,
         recent=recent, findings=findings, groups=groups, chart_states=CHART_STATES, problem=problem, today=desk.today(), days=RECENT_DAYS,
-        titles=desk.titles,
+        titles=desk.titles, set_by_hand=set_by_hand,
     )  # fmt: skip
 
 
