@@ -201,6 +201,7 @@ def test_a_sheet_is_filled_in(visit: Visit) -> None:
     page.emulate_media(media="print")
     assert page.get_by_role("region", name=re.compile("^Values of Series")).is_visible()
     assert "by berta" in page.locator("dl.facts").inner_text()
+    assert page.get_by_text("Test Hospital · pacsqc").is_visible(), "paper says whose it is"
     for hidden in ("header.bar", ".actions", "form", "nav"):
         assert not [one for one in page.locator(hidden).all() if one.is_visible()], hidden
 
