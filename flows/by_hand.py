@@ -31,7 +31,7 @@ def wanted(texts: Sequence[str], why: str, who: str, tests: Iterable[CheckSpec])
         found = overrides(list(texts), who, at, why.strip() or "none given")
     except ConfigurationError as error:
         problems += error.problems
-    known = {spec.id: _settable(spec) for spec in tests}
+    known = {spec.id: settable(spec) for spec in tests}
     for one in found:
         if not known.get(one.check):
             names = ", ".join(name for name, parameters in known.items() if parameters)
@@ -47,7 +47,7 @@ def wanted(texts: Sequence[str], why: str, who: str, tests: Iterable[CheckSpec])
     return found
 
 
-def _settable(spec: CheckSpec) -> list[str]:
+def settable(spec: CheckSpec) -> list[str]:
     """Names of the parameters that a person may set; none where a test does not record who set them."""
     names = [field.name for field in dataclasses.fields(spec.params)]
     return [name for name in names if not name.startswith("set_")] if "set_by" in names else []
@@ -79,11 +79,12 @@ def keep(store: Store, settings: Sequence[Override], report: Report, again: bool
 
 def used_again(kept: Iterable[ByHand]) -> dict[str, dict[str, Any]]:
     """Return the parameters that the automatic runs of a device use, from what is kept for it; the later setting of a check wins."""
-    return parameters(
-        Override(one.check, one.parameters, one.who, one.at.isoformat(timespec="seconds"), one.why)
-        for one in kept
-        if one.again and one.ended_at is None
-    )
+    return in_use(one for one in kept if one.again and one.ended_at is None)
+
+
+def in_use(kept: Iterable[ByHand]) -> dict[str, dict[str, Any]]:
+    """Return kept settings as parameters; the later setting of a check wins."""
+    return parameters(Override(one.check, one.parameters, one.who, one.at.isoformat(timespec="seconds"), one.why) for one in kept)
 
 
 def merged(general: Mapping[str, dict[str, Any]], special: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

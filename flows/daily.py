@@ -15,6 +15,7 @@ import random
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from flows import drift
@@ -176,44 +177,60 @@ def process_batch(store: Store, sources: Sources | Source, settings: Settings, o
     has an attempt less. What goes wrong with a study is that study's own: the others go on.
     """
     tally = Tally()
-    lease_s, hash_key = settings.run.lease_seconds, site_key(settings)
     with Runners(store, options_for(settings)) as runners:
         for _ in range(settings.run.batch_size):
-            work = next(iter(store.claim(owner, 1, lease_s)), None)
+            work = next(iter(store.claim(owner, 1, settings.run.lease_seconds)), None)
             if work is None:
                 break
-            tally.claimed += 1
-            try:
-                report = _check(store, runners, sources, work, lease_s)
-                kept = store.complete(work.id, owner, report, hash_key)
-            except Transient as error:
-                store.give_back(work.id, owner, "transient", str(error), TRY_AGAIN_S * work.attempts * random.uniform(0.5, 1.5))
-                tally.given_back += 1
-                continue
-            except Exception as error:
-                # The border of a batch: whatever it was, it stays with its study. Three times, and the study is set aside.
-                store.give_back(work.id, owner, type(error).__name__, str(error) if isinstance(error, ApartError) else where(error))
-                continue
-            if kept:
-                tally.checked += 1
-                tally.statuses[report.status.value] = tally.statuses.get(report.status.value, 0) + 1
-            else:
-                tally.lost += 1
+            _process(store, runners, sources, settings, owner, work, tally)
     return tally
 
 
-def _check(store: Store, runners: Runners, sources: Sources | Source, work: Work, deadline_s: float) -> Report:
-    """Run the checks on the files of one study; in a process of its own where an earlier attempt came to nothing."""
+def process_study(store: Store, sources: Sources | Source, settings: Settings, study_uid: str) -> bool:
+    """Check one study for which work waits, now and in a process of its own; False where it was not done (another run has it)."""
+    owner, tally = new_owner(), Tally()
+    with Runners(store, options_for(settings)) as runners:
+        for work in store.claim(owner, 1, settings.run.lease_seconds, study_uid):
+            _process(store, runners, sources, settings, owner, work, tally, apart=True)
+    return tally.checked == 1
+
+
+def _process(
+    store: Store, runners: Runners, sources: Sources | Source, settings: Settings, owner: str, work: Work, tally: Tally, *, apart: bool = False
+) -> None:  # fmt: skip
+    """Check a claimed study and keep its results, or give it back; count what became of it."""
+    tally.claimed += 1
+    check = partial(_check, apart=True) if apart else _check
+    try:
+        report = check(store, runners, sources, work, settings.run.lease_seconds)
+        kept = store.complete(work.id, owner, report, site_key(settings))
+    except Transient as error:
+        store.give_back(work.id, owner, "transient", str(error), TRY_AGAIN_S * work.attempts * random.uniform(0.5, 1.5))
+        tally.given_back += 1
+        return
+    except Exception as error:
+        # The border of a batch: whatever it was, it stays with its study. Three times, and the study is set aside.
+        store.give_back(work.id, owner, type(error).__name__, str(error) if isinstance(error, ApartError) else where(error))
+        return
+    if kept:
+        tally.checked += 1
+        tally.statuses[report.status.value] = tally.statuses.get(report.status.value, 0) + 1
+    else:
+        tally.lost += 1
+
+
+def _check(store: Store, runners: Runners, sources: Sources | Source, work: Work, deadline_s: float, *, apart: bool = False) -> Report:
+    """Run the checks on the files of one study; in a process of its own where asked, or where an earlier attempt came to nothing."""
     paths, bare = as_sources(sources).fetch(work)
     present = [path for path in paths if path.exists()]
     heads = [path for path in present if path in bare]
     whole = [path for path in present if path not in bare]
-    runner = runners.for_study(present)
+    runner = runners.for_study(present, work.by_hand)
     parts = [(runner.options, whole)] if whole or not heads else []
     parts += [(dataclasses.replace(runner.options, pixels=False), heads)] if heads else []
     report = Report()
     for options, some in parts:
-        if work.attempts > 1:
+        if apart or work.attempts > 1:
             one = check_apart(options, some, deadline_s)
         elif options.pixels:
             one = runner.paths(some)

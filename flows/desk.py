@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from flows import daily, who
+from flows import daily, measure_again, who
 from flows.settings import Settings, rows
 from qc import dicom
 from qc.errors import ConfigurationError, Transient
@@ -79,6 +79,7 @@ def config_for(settings: Settings, store: Store, first: str = "") -> Config:
         settings=rows(settings),
         names=_names(settings, store),
         headers=_headers(settings, store),
+        by_hand=measure_again.door(settings, store),
     )
 
 

@@ -116,9 +116,9 @@ def explain(spec: CheckSpec, *, colour: bool, width: int) -> str:
     if fields:
         page.add()
         page.add(page.style("Parameters", bold=True), 2)
-        sentences = _sentences(spec.params)
+        meant = sentences(spec.params)
         for field in fields:
-            page.add(sentences.get(field.name, ""), 4, f"{field.name} = {default(field)!r}  ", 6)
+            page.add(meant.get(field.name, ""), 4, f"{field.name} = {default(field)!r}  ", 6)
     return str(page)
 
 
@@ -127,7 +127,7 @@ def default(field: dataclasses.Field[Any]) -> Any:
     return field.default_factory() if field.default is dataclasses.MISSING and callable(field.default_factory) else field.default
 
 
-def _sentences(params: type) -> dict[str, str]:
+def sentences(params: type) -> dict[str, str]:
     """Read what the docstrings of a dataclass and its bases say on its attributes (numpydoc: a name, then indented lines)."""
     found: dict[str, str] = {}
     for one in reversed(params.__mro__[:-1]):
@@ -145,7 +145,7 @@ def _sentences(params: type) -> dict[str, str]:
 
 def as_json(spec: CheckSpec) -> dict[str, Any]:
     """Return one check in plain JSON types."""
-    sentences = _sentences(spec.params)
+    meant = sentences(spec.params)
     return {
         "id": spec.id,
         "version": spec.version,
@@ -159,7 +159,7 @@ def as_json(spec: CheckSpec) -> dict[str, Any]:
         "metrics": [plain(metric) for metric in spec.metrics],
         "codes": dict(spec.codes),
         "parameters": [
-            {"name": field.name, "default": plain(default(field)), "meaning": sentences.get(field.name, "")}
+            {"name": field.name, "default": plain(default(field)), "meaning": meant.get(field.name, "")}
             for field in dataclasses.fields(spec.params)
         ],
     }

@@ -26,7 +26,7 @@ class Runners:
     def __init__(self, store: Store, options: Options) -> None:
         self._store = store
         self._options = options
-        self._made: dict[tuple[tuple[str, ...], int | None], Runner] = {}
+        self._made: dict[tuple[tuple[str, ...], int | None, tuple[int, ...]], Runner] = {}
         self._open = ExitStack()
         really = {device.id: device.merged_into or device.id for device in store.devices()}
         by_device: dict[int, list[ByHand]] = {}
@@ -43,19 +43,26 @@ class Runners:
     def __exit__(self, *exc: object) -> None:
         self._open.close()
 
-    def of(self, names: tuple[str, ...], device: int | None = None) -> Runner:
-        """Return the runner that judges by these sets, by those of the site where there are none, and measures as set for the device."""
-        key = (names or self._options.criteria, device if device in self._by_hand else None)
+    def of(self, names: tuple[str, ...], device: int | None = None, settings: tuple[int, ...] = ()) -> Runner:
+        """Return the runner that judges by these sets, by those of the site where there are none, and measures as set for device and study.
+
+        What was set for a test in the study takes the place of all that was set for it in the device: it is what one person saw and chose.
+        """
+        key = (names or self._options.criteria, device if device in self._by_hand else None, settings)
         if key not in self._made:
+            chosen = dict(self._by_hand[key[1]]) if key[1] is not None else {}
+            if settings:
+                chosen |= by_hand.in_use(self._store.by_hand_numbered(settings))
             options = dataclasses.replace(self._options, criteria=key[0])
-            if key[1] is not None:
-                options = dataclasses.replace(options, parameters=by_hand.merged(options.parameters, self._by_hand[key[1]]))
+            if chosen:
+                options = dataclasses.replace(options, parameters=by_hand.merged(options.parameters, chosen))
             self._made[key] = self._open.enter_context(Runner(options))
         return self._made[key]
 
-    def for_study(self, paths: Sequence[Path]) -> Runner:
-        """Return the runner for a study: its first image tells the device."""
-        return self.of(*self._chosen(paths)) if self._special else self.of(())
+    def for_study(self, paths: Sequence[Path], settings: tuple[int, ...] = ()) -> Runner:
+        """Return the runner for a study: its first image tells the device; `settings` were made by hand for it."""
+        names, device = self._chosen(paths) if self._special else ((), None)
+        return self.of(names, device, settings)
 
     def _chosen(self, paths: Sequence[Path]) -> tuple[tuple[str, ...], int | None]:
         with dicom.Intake(self._options.limits) as intake:

@@ -225,7 +225,7 @@ def _axes(
         y = place(x_ticks[0], value)[1]
         parts.append(element("line", x1=left, x2=right, y1=y, y2=y, stroke="#ddd"))
         parts.append(element("text", tick_text(value, y_ticks), x=left - 5, y=y + 4, font_size=11, text_anchor="end"))
-    parts.append(element("text", evidence.x_label, x=(left + right) / 2, y=274, font_size=12, **middle))
+    parts.append(element("text", display_unit(evidence.x_label), x=(left + right) / 2, y=274, font_size=12, **middle))
     turned = f"translate(14 {(top + bottom) // 2}) rotate(-90)"
     return [*parts, element("text", evidence.y_label, transform=turned, font_size=12, **middle)]
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 LEVELS = ("action_low", "tolerance_low", "tolerance_high", "action_high")
 LIMIT = "limit.exceeded"
+ANSWERED = "entered_as_text"  # reason of a value of a test sheet that is no number
 _WATCH = "Past the warning level, not yet past the failing level. Nothing has to stop; compare with the last days and tell the physicist."
 
 
@@ -113,6 +114,10 @@ class Titles:
         except ConfigurationError:  # a report of stored results needs no check; ids will do
             return cls({}, {})
 
+    def check(self, name: str) -> str:
+        """Return the title of a check, else its id in words."""
+        return self.checks.get(name) or words.human(name)
+
     def metric(self, name: str) -> str:
         """Return the title of a metric, else its id in words."""
         return self.metrics.get(name) or words.human(name)
@@ -164,7 +169,8 @@ def problems(
                     item.details.append((_where(row), row["details"]))
     for row in measurements:
         if row["status"] in words.BAD:
-            title = f"{titles.metric(row['metric'])}: outside its limit"
+            answered = row["reason"] == ANSWERED
+            title = f"{titles.metric(row['metric'])}: {'not as it should be' if answered else 'outside its limit'}"
             meaning = _WATCH if row["status"] == "warn" else ""
             item = item_of((LIMIT, row["metric"]), title, row, "", meaning)
             item.values.append(_value(row, titles))
@@ -214,10 +220,13 @@ def origin(row: Row) -> str:
 def _value(row: Row, titles: Titles) -> Value:
     levels = tuple(row[level] for level in LEVELS)
     shown = words.value(row["value"], row["unit"], row["uncertainty"], levels)
-    if row["value"] is None:
+    limits = words.limit_words(row, row["unit"])
+    if row["reason"] == ANSWERED:
+        shown, limits = (row["details"] or {}).get("entered", ""), "an answer that passes"
+    elif row["value"] is None:
         shown = f"no value: {words.brief(row['reason'])}"
     name = row["region"].replace("_", " ").replace(".", ", ") or titles.metric(row["metric"])
-    return Value(name, shown, words.limit_words(row, row["unit"]), row["status"], _where(row))
+    return Value(name, shown, limits, row["status"], _where(row))
 
 
 def _place(item: Item, row: Row) -> None:

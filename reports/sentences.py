@@ -154,6 +154,8 @@ TITLES = {
     "check.not_evaluable": "Check could not be done",
     "check.error": "Check broke (software error)",
     "study.not_checked": "Study could not be checked",
+    "acr_mri.quadrature_ghost": "Phantom shows again, turned by 180 degrees",
+    "pixels.shading": "One side of the head is darker",
 }
 
 # why a file was set aside

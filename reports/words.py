@@ -102,6 +102,28 @@ def sentences(*texts: str | None) -> str:
     return " ".join(text if text[-1] in ".!?" else f"{text}." for text in texts if text)
 
 
+_PARAMETER_UNITS = {"px": "pixels", "mm": "mm", "deg": "degrees"}
+_PARAMETER_WORDS = {"center": "centre", "col": "column"}
+
+
+def parameter(name: str) -> tuple[str, str]:
+    """Return how people call a parameter of a check, and its unit.
+
+    >>> parameter("center_col_px"), parameter("slice_number")
+    (('centre column', 'pixels'), ('slice number', ''))
+    """
+    stem, _, unit = name.rpartition("_")
+    known = unit in _PARAMETER_UNITS
+    words = [_PARAMETER_WORDS.get(word, word) for word in (stem if known else name).split("_")]
+    return " ".join(words), _PARAMETER_UNITS.get(unit, "")
+
+
+def parameters(values: Mapping[str, Any]) -> str:
+    """Return parameters with their values: ``slice number 6, roll 1.5 degrees``."""
+    said = ((*parameter(name), value) for name, value in values.items())
+    return ", ".join(f"{title} {value} {unit}".rstrip() for title, unit, value in said)
+
+
 def title(code: str) -> str:
     """Return what a finding is called: its title, else its code in words."""
     return TITLES.get(code) or human(code)

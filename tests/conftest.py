@@ -50,6 +50,7 @@ LONG = (
     "e2e/",
     "flows/test_flows_prefect.py",
     "flows/test_judge_command.py",
+    "flows/test_measure_again.py",
     "flows/test_phantom_by_hand.py",
     "flows/test_run_no_identifiers.py",
     "phantoms/test_acr_locate.py",

@@ -87,8 +87,8 @@ def _mtf(series: Series, located: Located, name: str, region: str, params: MtfPa
         raise Unmeasurable("edge_not_found", "the edge of the phantom is too unsharp or not visible in this sector")
     nyquist = 0.5 / (located.spacing_mm[1] if name == "rows" else located.spacing_mm[0])
     if not 0.02 < found.mtf50 < 1.5 * nyquist:
-        raise Unmeasurable("mtf_implausible", f"the MTF falls to 50 % at {found.mtf50:.2f} 1/mm", nyquist=nyquist)
-    title = f"MTF of the edge, slice {number}, {name}: 50 % at {found.mtf50:.2f} 1/mm"
+        raise Unmeasurable("mtf_implausible", f"the MTF falls to 50 % at {found.mtf50:.2f} lp/mm", nyquist=nyquist)
+    title = f"MTF of the edge, slice {number}, {name}: 50 % at {found.mtf50:.2f} lp/mm"
     curve = CurveEvidence(
         title,
         {"MTF": (found.frequencies.tolist(), found.values.tolist())},

@@ -25,10 +25,11 @@ from qc import protocol
 from qc.expected import Announced
 from qc.protocol_audit import Arrival
 from qc.results import Evidence
-from reports.store import acquisitions, announced, audit, by_hand, days, ledger, lookup, people, results
+from reports.store import acquisitions, announced, audit, days, ledger, lookup, people, results
 from reports.store import schema as t
 from reports.store.audit import Entry
 from reports.store.by_hand import ByHand
+from reports.store.by_hand_methods import SetByHand
 from reports.store.clean import Cleaner, Places
 from reports.store.connect import engine_for, migrate, now, transaction, writer
 from reports.store.devices import Devices, equipment
@@ -70,7 +71,7 @@ def open_store(url: str, timezone: str | None = None) -> Store:
     return Store(engine, zone)
 
 
-class Store(Intake):
+class Store(Intake, SetByHand):
     """The database behind plain methods. Open one a process; threads may share it."""
 
     def __init__(self, engine: Engine, zone: tzinfo | None = None) -> None:
@@ -189,15 +190,15 @@ class Store(Intake):
 
     # -- work ---------------------------------------------------------------------------------------------------
 
-    def claim(self, owner: str, limit: int, lease_s: float) -> list[Work]:
-        """Lease up to `limit` studies: ready ones, and those whose lease ran out. Urgent first, then the newest.
+    def claim(self, owner: str, limit: int, lease_s: float, study_uid: str | None = None) -> list[Work]:
+        """Lease up to `limit` studies (or `study_uid` alone): ready ones, and those whose lease ran out. Urgent first, then the newest.
 
         Work that was leased three times and never came back is set aside with an error finding.
         """
         with self.writing() as connection:
             for row in ledger.worn_out(connection):
                 self._quarantine(connection, row.id, row.owner, "died", "whoever worked on it died or hung")
-            return ledger.claim(connection, owner, limit, lease_s)
+            return ledger.claim(connection, owner, limit, lease_s, study_uid)
 
     def claimable(self) -> int:
         """Return how many studies could be claimed now."""
@@ -381,24 +382,6 @@ class Store(Intake):
             known = devices.known(made_by, day)
         return number if known is None else int(known.id)
 
-    # -- set by hand --------------------------------------------------------------------------------------------
-
-    def keep_by_hand(
-        self, device_id: int | None, study_uid: str | None, check: str, parameters: Mapping[str, Any], who: str, why: str, again: bool
-    ) -> int:
-        """Keep what a person set in a phantom test; `again`: the automatic runs of the device use it from now on."""
-        with self.writing() as connection:
-            return by_hand.keep(connection, device_id, study_uid, check, parameters, who, why, again)
-
-    def forget_by_hand(self, device_id: int, check: str, who: str, why: str) -> int:
-        """End the use of what was set for a check in automatic runs of a device; return how many settings that ended."""
-        with self.writing() as connection:
-            return by_hand.forget(connection, device_id, check, who, why)
-
-    def by_hand(self, device_id: int | None = None) -> list[ByHand]:
-        """Return what people set by hand, oldest first: of one device, or all."""
-        return self._read(lambda connection: by_hand.settings(connection, device_id))
-
     def log(self, who: str, what: str, before: Any = None, after: Any = None, why: str = "", subject: str = "") -> None:
         """Add a row to the audit log."""
         with self.writing() as connection:
@@ -418,6 +401,10 @@ class Store(Intake):
         Who notes it elsewhere can tell later that nothing up to it was cut off or written anew.
         """
         return self._read(lambda connection: audit.digest_of(connection, number))
+
+    def paths(self, study_uid: str) -> list[tuple[str, str]]:
+        """Return where the files of a study are: source, and where that finds them."""
+        return self._read(lambda connection: lookup.paths(connection, study_uid))
 
     def first_paths(self, study_uid: str) -> list[str]:
         """Return where the source finds one file of each series of a study."""

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 ROLES: dict[str, str] = {
     "viewer": "reads everything but names of patients; changes nothing",
     "technologist": "also comments, confirms, assigns, fills in test sheets, notes service, signs off a day",
-    "physicist": "also dismisses, signs off phantom runs, sets baselines and leaves points out, releases devices, makes test sheets, asks for names",
+    "physicist": "also dismisses, signs off phantom runs, sets regions by hand, sets baselines, leaves points out, releases devices, makes test sheets, "
+    "asks for names",
     "administrator": "also manages people and tokens",
 }
 RANK = {role: rank for rank, role in enumerate(ROLES)}

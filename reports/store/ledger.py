@@ -21,7 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from reports.store import intake
+from reports.store import by_hand, intake
 from reports.store import schema as t
 from reports.store.clean import Cleaner, Places
 from reports.store.connect import insert, now
@@ -71,6 +71,7 @@ class Work:
     fingerprint: str
     attempts: int
     sources: tuple[str, ...] = ()  # of each path
+    by_hand: tuple[int, ...] = ()  # settings by hand that it is measured with (`reports.store.by_hand`)
 
 
 def source_id(connection: Connection, name: str) -> int:
@@ -170,10 +171,11 @@ def fingerprint(files: Iterable[Row], told: Iterable[str] = ()) -> str:
     return hashlib.sha256("\n".join(tokens).encode()).hexdigest()[:32]
 
 
-def again(connection: Connection, uids: Sequence[str], checks: str) -> int:
+def again(connection: Connection, uids: Sequence[str], checks: str, parameters: str = "", priority: int = 0) -> int:
     """Make work of studies though their files did not change; return how many. `checks` must be new: it tells this work from older."""
     at = now(connection)
-    return sum(_revise(connection, uid, {"parameters_hash": "", "checks_hash": checks, "priority": 0}, at, forced=True) for uid in uids)
+    values = {"parameters_hash": parameters, "checks_hash": checks, "priority": priority}
+    return sum(_revise(connection, uid, values, at, forced=True) for uid in uids)
 
 
 def _revise(connection: Connection, uid: str, values: dict[str, Any], at: datetime, *, forced: bool = False) -> int:
@@ -183,6 +185,10 @@ def _revise(connection: Connection, uid: str, values: dict[str, Any], at: dateti
     print_ = fingerprint(files, connection.execute(_TOLD, {"uid": uid}).scalars().all())
     if not files or (last and last.fingerprint == print_ and not forced):
         return 0
+    if (
+        last and not values["parameters_hash"]
+    ):  # what somebody set by hand for these images holds for them until somebody sets something else
+        values = {**values, "parameters_hash": by_hand.kept(last.parameters_hash)}
     row = {"study_uid": uid, "fingerprint": print_, "created_at": at}
     revision = {**row, "revision": last.revision + 1 if last else 1, "files": len(files)}
     study_id = connection.execute(_REVISION, revision).scalar_one()
@@ -214,7 +220,13 @@ _FILES = sa.select(*(t.instance.c[name] for name in ("series_uid", "sop_uid", "d
     t.instance.c.study_uid == _UID
 )
 _TOLD = sa.select(t.announced.c.digest).where(t.announced.c.study_uid == _UID)
-_LAST = sa.select(t.study.c.revision, t.study.c.fingerprint).where(t.study.c.study_uid == _UID).order_by(t.study.c.revision.desc()).limit(1)
+_LAST = (
+    sa.select(t.study.c.revision, t.study.c.fingerprint, t.work.c.parameters_hash)
+    .outerjoin(t.work, t.work.c.study_id == t.study.c.id)
+    .where(t.study.c.study_uid == _UID)
+    .order_by(t.study.c.revision.desc())
+    .limit(1)
+)
 _REVISION = sa.insert(t.study).returning(t.study.c.id)
 _HELD_BY = sa.update(t.instance).where(t.instance.c.study_uid == _UID)
 _STALE = (
@@ -252,12 +264,12 @@ def leases(connection: Connection) -> list[tuple[int, str]]:
     return [(row.id, row.owner) for row in connection.execute(held.order_by(t.work.c.id))]
 
 
-def claim(connection: Connection, owner: str, limit: int, lease_s: float) -> list[Work]:
-    """Lease up to `limit` studies, the urgent and the newest first."""
+def claim(connection: Connection, owner: str, limit: int, lease_s: float, study_uid: str | None = None) -> list[Work]:
+    """Lease up to `limit` studies, the urgent and the newest first; or one study alone."""
     at = now(connection)
     wanted = (
         sa.select(t.work.c.id)
-        .where(free(at))
+        .where(free(at), sa.true() if study_uid is None else t.work.c.study_uid == study_uid)
         .order_by(t.work.c.priority.desc(), t.work.c.id.desc())
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -268,7 +280,7 @@ def claim(connection: Connection, owner: str, limit: int, lease_s: float) -> lis
         sa.update(t.work)
         .where(t.work.c.id.in_(sa.select(wanted.c.id)))
         .values(**lease, attempts=t.work.c.attempts + 1)
-        .returning(t.work.c.id, t.work.c.study_id, t.work.c.study_uid, t.work.c.fingerprint, t.work.c.attempts, t.work.c.priority)
+        .returning(*(t.work.c[name] for name in ("id", "study_id", "study_uid", "fingerprint", "attempts", "priority", "parameters_hash")))
     ).all()
     if not taken:
         return []
@@ -280,7 +292,7 @@ def claim(connection: Connection, owner: str, limit: int, lease_s: float) -> lis
     return [
         Work(
             row.id, row.study_uid, revisions[row.study_id], tuple(path for path, _ in paths[row.study_id]), row.fingerprint, row.attempts,
-            tuple(source for _, source in paths[row.study_id]),
+            tuple(source for _, source in paths[row.study_id]), by_hand.numbers(row.parameters_hash),
         )
         for row in taken
     ]  # fmt: skip

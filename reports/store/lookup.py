@@ -141,6 +141,12 @@ def cursor(connection: Connection, source: str) -> str | None:
     return connection.execute(sa.select(t.source.c.watermark).where(t.source.c.name == source)).scalar()
 
 
+def paths(connection: Connection, study_uid: str) -> list[tuple[str, str]]:
+    """Return where the files of a study are: source, and where that finds them."""
+    held = sa.select(t.source.c.name, t.instance.c.path).join_from(t.instance, t.source).where(t.instance.c.study_uid == study_uid)
+    return [(row.name, row.path) for row in connection.execute(held.order_by(t.instance.c.path))]
+
+
 def first_paths(connection: Connection, study_uid: str) -> list[str]:
     """Return where the source finds one file of each series of a study."""
     firsts = sa.select(sa.func.min(t.instance.c.path)).where(t.instance.c.study_uid == study_uid).group_by(t.instance.c.series_uid)

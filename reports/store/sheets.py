@@ -198,6 +198,13 @@ def entries(connection: Connection, name: str, limit: int = 100) -> list[Row]:
     return list(connection.execute(chosen.order_by(d.sheet_entry.c.day.desc(), d.sheet_entry.c.id.desc()).limit(limit)))
 
 
+def entry_of(connection: Connection, study_id: int) -> Row | None:
+    """Return the entry that a study stands for, with its sheet; None where it is no entry."""
+    columns = (d.sheet_entry, d.sheet.c.name, d.sheet.c.title, d.sheet.c.version)
+    chosen = sa.select(*columns).join_from(d.sheet_entry, d.sheet, d.sheet.c.id == d.sheet_entry.c.sheet_id)
+    return connection.execute(chosen.where(d.sheet_entry.c.study_id == study_id)).first()
+
+
 def done_days(connection: Connection, name: str, device_id: int | None, since: date) -> list[date]:
     """Return the days on which a sheet was filled in for a device (None: for any)."""
     wanted = [d.sheet.c.name == name, d.sheet_entry.c.superseded_by.is_(None), d.sheet_entry.c.day >= since]

@@ -18,7 +18,7 @@ from reports.web.access import NotAllowed, NotSignedIn
 from reports.web.config import Config
 from reports.web.desk import STATIC, Desk, desk_of
 from reports.web.guard import Guard
-from reports.web.pages import alerts, aside, audit, day, device, phantoms, protocols, settings, sheets, study
+from reports.web.pages import alerts, aside, audit, by_hand, day, device, phantoms, protocols, settings, sheets, study
 
 if TYPE_CHECKING:
     from reports.store import Store
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 API = "/api/"
 PAGES_AT_A_TIME = 4
 _PARTS = [
-    one.router for one in (doors, day, study, actions, device, decide, phantoms, protocols, sheets, alerts, aside, audit, settings, api)
+    one.router
+    for one in (doors, day, study, by_hand, actions, device, decide, phantoms, protocols, sheets, alerts, aside, audit, settings, api)
 ] + [api.watched]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +11,51 @@ from reports.due import Rule
 
 Names = Callable[[str], list[tuple[str, str]]]  # hash of a patient -> (name, patient ID) as the headers spell them
 Headers = Callable[[str], list[tuple[str, list[tuple[str, str]]]]]  # study UID -> (series UID, (attribute, value)) without identifiers
+
+
+@dataclass(frozen=True)
+class ByHandTest:
+    """A phantom test with what may be set by hand in it: names of parameters, and what they mean."""
+
+    check: str
+    title: str
+    settable: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Somebody asks to measure a study again.
+
+    Attributes
+    ----------
+    texts
+        Of the form TEST.WHAT=VALUE; none: without what was set by hand before.
+    again
+        Whether automatic runs of the device go on so.
+    """
+
+    study_uid: str
+    device_id: int | None
+    texts: tuple[str, ...]
+    who: str
+    why: str
+    again: bool
+
+
+@dataclass(frozen=True)
+class ByHandDoor:
+    """How the desk has phantoms measured again.
+
+    Attributes
+    ----------
+    tests
+        Classes of the series of a study -> the tests in which something may be set.
+    measure
+        Keep what is asked and measure; False where it is kept and waits for the next run.
+    """
+
+    tests: Callable[[Collection[str]], list[ByHandTest]]
+    measure: Callable[[Asked], bool]
 
 
 @dataclass(frozen=True)
@@ -41,6 +86,8 @@ class Config:
         Rows of the settings in effect, secrets masked.
     names, headers
         Ask the images; None: they cannot be asked.
+    by_hand
+        Measures phantoms again; None: the desk cannot.
     """
 
     site: str = ""
@@ -58,3 +105,4 @@ class Config:
     settings: Sequence[dict[str, Any]] = field(default_factory=list)
     names: Names | None = None
     headers: Headers | None = None
+    by_hand: ByHandDoor | None = None

@@ -66,6 +66,20 @@ def review(request: Request, number: int, me: Me) -> Response:
     return _done(request, me, number, None, lambda store: store.review_device(number, me.login), f"/device/{number}")
 
 
+@router.post("/device/{number}/by-hand")
+def by_hand(request: Request, number: int, me: Me, check: Text, why: Text = "") -> Response:
+    """Use what was set by hand in a test no more in the automatic runs of a device: physicists."""
+    access.need(me, "physicist", "Ending what was set by hand")
+
+    def end(store: Store) -> None:
+        if not why.strip():
+            raise ConfigurationError("say why it is not used any more; it is kept")
+        if not store.forget_by_hand(number, check, me.login, why):
+            raise ConfigurationError(f"nothing set by hand for {check} is in use on this device any more")
+
+    return _done(request, me, number, None, end, f"/device/{number}#by-hand")
+
+
 @router.post("/device/{number}/chart/{chart}/baseline")
 def baseline(
     request: Request, number: int, chart: int, me: Me, first: Text, last: Text, why: Text = "", transform: Text = "none"

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def address(store: Store) -> Iterator[str]:
+    with served(store, Config(site="Test Hospital")) as found:
+        yield found
+
+
+@contextmanager
+def served(store: Store, config: Config) -> Iterator[str]:
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(create_app(store, Config(site="Test Hospital")), port=0, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(create_app(store, config), port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -191,6 +198,12 @@ def test_a_sheet_is_filled_in(visit: Visit) -> None:
     page.locator("form.sheet button").click()
     page.wait_for_url(re.compile(r"/study/\d+$"))
     assert "outside its limit" in page.locator("main").inner_text()
+    page.emulate_media(media="print")
+    assert page.get_by_role("region", name=re.compile("^Values of Series")).is_visible()
+    assert "by berta" in page.locator("dl.facts").inner_text()
+    assert page.get_by_text("Test Hospital · pacsqc").is_visible(), "paper says whose it is"
+    for hidden in ("header.bar", ".actions", "form", "nav"):
+        assert not [one for one in page.locator(hidden).all() if one.is_visible()], hidden
 
 
 def test_pages_read_without_javascript(browser: Any, address: str) -> None:
@@ -204,6 +217,43 @@ def test_pages_read_without_javascript(browser: Any, address: str) -> None:
     page.locator("a.go").first.click()
     assert page.locator("figure").count() > 0
     made.context.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_slice_is_set_by_hand_and_measured_again(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripts: bool) -> None:
+    """From stored images, all the way: the click into the picture, the new values beside the old, the audit record; also without JavaScript."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    from flows import daily, desk, settings
+    from phantoms.synthetic.catalogue import make
+    from phantoms.synthetic.encode import write
+
+    monkeypatch.chdir(tmp_path)
+    write(make("acr_mri_large", matrix=192, bubble_mm=8.0).datasets, tmp_path / "inbox")
+    with settings.overridden(data_folder=tmp_path / "data", inbox_folder=tmp_path / "inbox", inbox_quiet_seconds=0) as chosen:
+        daily.run_pass(chosen)
+        with daily.open_for(chosen) as store, served(store, desk.config_for(chosen, store)) as address:
+            with store.writing() as connection:
+                access.add_person(connection, "phil", "Phil Muster", "physicist", PASSWORD, "test")
+            made = Visit(browser, address, java_script_enabled=scripts)
+            page = made.sign_in("phil")
+            made.go("/study/1")
+            page.get_by_role("link", name="by hand and measure again").click()
+            page.locator("summary", has_text="acr_mri.piu").click()
+            page.fill("[name='acr_mri.piu.slice_number']", "6")
+            if scripts:
+                assert [one["id"] for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")] == []
+                page.locator("[data-pick='acr_mri.piu'] svg.picture").click()  # in its middle: between the pixels 95 and 96 of 192
+                for axis in ("row", "col"):
+                    assert abs(float(page.locator(f"[name='acr_mri.piu.center_{axis}_px']").input_value()) - 95.5) <= 0.5
+            page.fill("#why", "bubble in slice 7")
+            page.get_by_role("button", name="Measure again", exact=True).click()
+            page.wait_for_url(re.compile(r"/study/2#by-hand$"))
+            assert "slice number 6" in page.locator("h2#by-hand ~ ul").first.inner_text()
+            assert page.get_by_role("region", name="Values measured as set by hand").locator("tbody tr").count() == 1
+            made.go("/audit")
+            assert "by_hand.set" in page.locator("table tbody").inner_text()
+            made.context.close()
 
 
 PATHS = (f"/day/{DAY}?state=all", f"/day/{DAY}/studies", "/study/2", "/study/3", "/study/2/header", "/study/1/who", "/devices", "/device/1", "/phantoms",

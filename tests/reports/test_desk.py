@@ -199,6 +199,7 @@ def test_a_phantom_run_is_signed_by_a_physicist(store):
     technologist, client = signed_in(store, "berta"), signed_in(store, "phil")
     assert "– not yet" in client.get("/phantoms").text
     assert "ACR MRI large" in client.get("/phantoms").text
+    assert "Values: 1 passed" in client.get("/phantoms").text
     digest = re.search(r'/study/1/sign".*?name="digest" value="([^"]+)"', client.get("/study/1").text, re.DOTALL)
     assert digest
     form = {"digest": digest[1], "password": PASSWORD, "comment": ""}
@@ -247,6 +248,44 @@ def test_the_audit_page_shows_a_broken_chain(full, sqlite_only):
         connection.exec_driver_sql("DROP TRIGGER audit_no_update")
         connection.exec_driver_sql("UPDATE audit SET who = 'somebody' WHERE id = 2")
     assert "Row 2 is not what was written" in client.post("/audit/verify", data=form).text
+
+
+def test_every_kind_of_audit_record_is_told_in_words(full):
+    """Those that the source writes, found by reading it."""
+    from pathlib import Path
+
+    from reports.store import reviews
+    from reports.web.pages.audit import SAID
+
+    root = Path(__file__).resolve().parents[2]
+    written = {
+        kind
+        for room in ("reports", "flows")
+        for path in (root / room).rglob("*.py")
+        for call in re.findall(r"(?:\blog|_keep|_change|_add|_take)\(([^()]*(?:\([^()]*\)[^()]*)*)\)", path.read_text())
+        for kind in re.findall(r'(?<!f)"([a-z_]+\.[a-z_]+)"', call)
+    }
+    assert {"by_hand.set", "service.add", "device.rename", "person.add", "work.again", "problem.snooze"} <= written
+    written |= {f"{what}.take_back" for what in ("baseline", "left_out", "replaced_scan", "service_event")}
+    assert written | {f"review.{kind}" for kind in reviews.KINDS} | {"sign.day", "sign.phantom"} <= set(SAID)
+    client = signed_in(full, "phil")
+    form = form_of(client, "/study/1", "slices.missing")
+    client.post("/study/1/say", data=form | {"kind": "dismiss", "text": "gap by protocol"})
+    text = client.get("/audit").text
+    assert "dismissed<br>" in text
+    assert "{&#34;" not in text, "no bare JSON"
+
+
+def test_series_that_nothing_is_compared_with_are_not_called_conforming(full):
+    rows = [{"section": "checks", "key": "protocols", "value": "", "default": "", "unit": "path", "sentence": "", "allowed": ""}]
+    text = signed_in(full, "vera", settings=rows).get("/protocols").text
+    assert "No protocols are set" in text
+    assert "not compared" in text
+    assert "0.0 %" not in text
+    rows[0]["value"] = "protocols.toml"
+    text = signed_in(full, "vera", settings=rows).get("/protocols").text
+    assert "No protocols are set" not in text
+    assert "0.0 %" in text
 
 
 def test_reviews_and_signatures_cannot_be_changed(full):

@@ -92,6 +92,18 @@ def test_an_entry_stands_in_the_day_the_study_page_the_api_and_on_a_chart(made):
     assert [row["value"] for row in rows] == [0.0, 0.1, 0.2, 2.5]
 
 
+def test_the_page_of_an_entry_tells_who_entered_what_and_nothing_of_images(made):
+    store, sheet, _ = made
+    done = enter(store, sheet, GOOD | {"artefacts": "faint", "door": "fail", "remark": "coil is loose"}, note="vendor called")
+    text = signed_in(store, "vera").get(f"/study/{done.study}").text
+    for said in ("by berta, ", "vendor called", "Daily MR check</a>, version 1", "Door contact: not as it should be", "</span> fail</td>",
+                 "Visual artefacts: not as it should be", "</span> faint</td>", "an answer that passes", "coil is loose",
+                 "Values: 1 failed, 1 with a warning, 1 without a limit, 1 passed"):  # fmt: skip
+        assert said in text, said
+    for word in ("no patient ID", "What the headers say", "0 files", "Station", "answered in words, not by a number"):
+        assert word not in text, word
+
+
 def test_a_repeated_entry_supersedes_with_a_reason_and_both_stay(made):
     store, sheet, number = made
     old = enter(store, sheet, GOOD | {"table": "25"})

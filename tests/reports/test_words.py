@@ -94,6 +94,7 @@ def test_no_title_is_for_a_code_that_nobody_gives() -> None:
         "measure.unusual", *protocol_audit.CODES, "study.more_than_announced",
     }  # fmt: skip
     assert set(TITLES) - declared - by_the_machinery == set()
+    assert declared - set(TITLES) == set(), "people would read the bare code"
 
 
 def test_reasons_are_sentences() -> None:

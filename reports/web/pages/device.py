@@ -13,11 +13,12 @@ from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 from starlette.exceptions import HTTPException
 
+from qc.output import natural
 from reports import chart_figure, trends, words
 from reports.frames import LEVELS
 from reports.problems import Row
+from reports.store import by_hand, decisions, lookup
 from reports.store import days as told
-from reports.store import decisions, lookup
 from reports.store import schema as t
 from reports.trends import Trend
 from reports.web import access
@@ -102,6 +103,7 @@ def page(request: Request, me: Asking, number: int, problem: str = "", status: i
         recent = _recent(connection, last).get(device.id, NOTHING)
         findings = _findings(connection, device.id, last)
         marks = _marks(connection, device.id)
+        set_by_hand = [one for one in by_hand.settings(connection, device.id) if one.again and one.ended_at is None]
     lines = desk.kept(("charts", device.id), marks, lambda: _lines(desk, device.id))
     groups: dict[str, list[Line]] = {}
     for line in lines:
@@ -109,7 +111,7 @@ def page(request: Request, me: Asking, number: int, problem: str = "", status: i
     return desk.page(
         request, "device.html", me, status, device=device, events=events, state=service_state(events), words_of=STATES, kinds=decisions.EVENTS,
         recent=recent, findings=findings, groups=groups, chart_states=CHART_STATES, problem=problem, today=desk.today(), days=RECENT_DAYS,
-        titles=desk.titles,
+        titles=desk.titles, set_by_hand=set_by_hand,
     )  # fmt: skip
 
 
@@ -215,7 +217,7 @@ def _lines(desk: Desk, device_id: int) -> list[Line]:
     for one in trends.read(desk.store, device_id=device_id):
         last = one.points.iloc[-1]
         lines.append(Line(one.chart, last["day"], float(last["value"]), str(last["status"]), len(one.points), one.state))
-    return lines
+    return sorted(lines, key=lambda line: (line.chart.klass, line.chart.metric, natural(line.chart.region)))
 
 
 def _marks(connection: Connection, device_id: int) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 
+from reports import words
 from reports.problems import Row
 from reports.store import days as told
 from reports.store import lookup, reviews
@@ -38,10 +40,12 @@ def show(request: Request, device: str = "", kind: str = "", signed: str = "", s
         row["signatures"] = marks.get(row["study_uid"], [])
     fitting = [row for row in runs if _fits(row, device, kind, signed)]
     shown, page, pages = paged(fitting, page, PAGE)
+    with desk.store.reading() as connection:
+        counts = value_counts(connection, [row["id"] for row in shown])
     given = {"device": device, "kind": kind, "signed": signed, "span": span}
     query = urlencode({name: value for name, value in given.items() if value})
     return desk.page(
-        request, "phantoms.html", me, runs=shown, found=len(fitting), page=page, pages=pages, query=f"{query}&", f=given, spans=SPANS,
+        request, "phantoms.html", me, runs=shown, counts=counts, found=len(fitting), page=page, pages=pages, query=f"{query}&", f=given, spans=SPANS,
         devices=sorted({row["device"] for row in runs if row["device"]}), kinds=sorted({row["class"] for row in runs}),
     )  # fmt: skip
 
@@ -49,6 +53,16 @@ def show(request: Request, device: str = "", kind: str = "", signed: str = "", s
 def _fits(row: Row, device: str, kind: str, signed: str) -> bool:
     marked = "yes" if row["signatures"] else "no"
     return device in ("", row["device"]) and kind in ("", row["class"]) and signed in ("", marked)
+
+
+def value_counts(connection: Connection, studies: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Return how many values of each study have which status, the worst first."""
+    m = t.measurement.c
+    counted = sa.select(m.study_id, m.status, sa.func.count().label("many")).where(m.study_id.in_(studies)).group_by(m.study_id, m.status)
+    found: dict[int, dict[str, int]] = {number: {} for number in studies}
+    for row in sorted(connection.execute(counted), key=lambda row: words.ORDER[row.status]):
+        found[row.study_id][row.status] = row.many
+    return found
 
 
 def is_phantom(connection: Connection) -> Any:

@@ -44,6 +44,7 @@ def show(request: Request, span: int = 7, device: int = 0) -> Response:
         found=found,
         device=device,
         most=MOST,
+        none_set=any((row["section"], row["key"]) == ("checks", "protocols") and not row["value"] for row in desk.config.settings),
     )
 
 

@@ -62,12 +62,26 @@
     event.preventDefault();
   }
 
+  // a click into the picture of a test says where the centre of the phantom is
+  function pick(event) {
+    const svg = event.target.closest("[data-pick] svg.picture");
+    if (!svg) return;
+    const place = svg.closest("[data-pick]");
+    const box = svg.getBoundingClientRect();
+    const at = { col: (event.clientX - box.left) / box.width * place.dataset.columns - 0.5, row: (event.clientY - box.top) / box.height * place.dataset.rows - 0.5 };
+    for (const axis of ["row", "col"]) {
+      const field = document.getElementsByName(`${place.dataset.pick}.center_${axis}_px`)[0];
+      if (field) field.value = Math.max(0, at[axis]).toFixed(1);
+    }
+  }
+
   function fresh() {
     remember();
     neighbours();
   }
 
   document.addEventListener("keydown", keys);
+  document.addEventListener("click", pick);
   document.addEventListener("DOMContentLoaded", fresh);
   window.addEventListener("hashchange", neighbours);
   document.addEventListener("htmx:afterSettle", fresh);
