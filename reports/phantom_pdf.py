@@ -32,6 +32,7 @@ def _top(run: Run) -> list[Block]:
         ("Series", [pdf.text(one, pdf.CELL) for one in series]),
         ("Study", f"{study['study_description'] or 'without description'}  {study['study_uid']}"),
         ("Limits", "; ".join(dict.fromkeys(edition for edition, _ in run.notes)) or "none that holds for this phantom"),
+        *([("Set by hand", [pdf.text(one, pdf.CELL) for one in run.by_hand])] if run.by_hand else []),
         ("Written", f"{words.short_day(run.written_at.date())}, {run.written_at:%H:%M}, by {run.software}"),
     ]
     return [

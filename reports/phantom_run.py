@@ -187,6 +187,18 @@ class Run:
         return said
 
     @property
+    def by_hand(self) -> list[str]:
+        """What a person set for a test, and who, when and why; each once."""
+        said: dict[str, dict[str, None]] = {}
+        for line in (line for part in self.parts for line in part.lines):
+            told = (line.row["details"] or {}).get("by_hand")
+            if told:
+                where = {name: value for name, value in told.items() if not name.startswith("set_")}
+                text = f"{words.parameters(where)}; by {told['set_by']}, {told['set_at'][:16].replace('T', ' ')}: {told['set_why']}"
+                said.setdefault(text, {})[line.test] = None
+        return [f"{', '.join(tests)}: {text}" for text, tests in said.items()]
+
+    @property
     def charts(self) -> list[Trend]:
         """What is drawn of the history: all, where that is not too much, else the values with a limit."""
         judged = [trend for trend in self.history if trend.line.judged]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from qc.errors import ConfigurationError, NotEvaluable
@@ -60,8 +60,8 @@ class SetByHand:
         """Return what goes into the details of every value: nothing where nothing was set."""
         if not self.by_hand:
             return {}
-        names = ("slice_number", "center_row_px", "center_col_px", "roll_deg", "set_by", "set_at", "set_why")
-        return {"by_hand": {name: getattr(self, name) for name in names}}
+        said = [field for field in fields(SetRegionByHand) if getattr(self, field.name, field.default) != field.default]
+        return {"by_hand": {field.name: getattr(self, field.name) for field in said}}
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,6 @@ class SetRegionByHand(SetByHand):
     def radius_mm(self, usual: float) -> float:
         """Return the radius of the large region."""
         return self.region_radius_mm or usual
-
-    def recorded(self) -> dict[str, Any]:
-        """Return what goes into the details of every value: nothing where nothing was set."""
-        found = super().recorded()
-        return {"by_hand": {**found["by_hand"], "region_radius_mm": self.region_radius_mm}} if found else {}
 
 
 @dataclass(frozen=True)

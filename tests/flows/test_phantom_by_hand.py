@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,21 @@ def test_value_tells_who_set_what_and_why(folder):
     assert told["set_by"].split(" ")[0] == getpass.getuser()
     assert told["set_at"][:2] == "20"
     assert usual["value"] != by_hand["value"]  # two slices, two noise fields
+
+
+def test_page_and_pdf_to_be_filed_tell_it_too(folder, tmp_path):
+    done = call("phantom", folder, "--report", tmp_path, "--set", f"{TEST}.roll_deg=-0.7", *SET)
+    assert done.exit_code in (0, 1), done.output
+    page = next(tmp_path.glob("*.html")).read_text()
+    said = page[page.index("Set by hand") :]
+    said = said[: said.index("</td>")]
+    assert "slice number 6, roll -0.7 degrees; by " in said
+    assert said.endswith(": bubble in slice 7")
+    if shutil.which("pdftotext"):
+        printed = subprocess.run(
+            ["pdftotext", "-layout", next(tmp_path.glob("*.pdf")), "-"], capture_output=True, check=True, text=True
+        ).stdout
+        assert "slice number 6, roll -0.7 degrees; by " in printed
 
 
 def test_region_and_centre(folder):
