@@ -65,7 +65,8 @@ COUNTS = (
 PIXEL = (
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "BitsAllocated", "BitsStored",
     "HighBit", "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "RescaleType", "WindowCenter", "WindowWidth", "PixelPaddingValue",
-    "SmallestImagePixelValue", "LargestImagePixelValue", "LossyImageCompression", "PixelIntensityRelationshipSign",
+    "SmallestImagePixelValue", "LargestImagePixelValue", "LossyImageCompression", "PixelIntensityRelationship",
+    "PixelIntensityRelationshipSign",
 )  # fmt: skip
 
 KEPT: dict[int, str] = {

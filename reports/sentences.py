@@ -232,6 +232,8 @@ REASONS = {
     "phantom_off_center": "The phantom lies too far off centre. Centre it and scan again.",
     "diameter_implausible": "What was found is not as large as the phantom.",
     "region_does_not_fit": "The measuring region does not lie inside the phantom.",
+    "field_too_small": "The field is too small: fewer than 3 x 3 squares of 10 mm fit into it.",
+    "signal_not_linear": "The header does not say that the grey values grow evenly with the dose, so noise and evenness are not given.",
     "region_too_small": "The measuring region is too small.",
     "cut_by_field_of_view": "The phantom is cut by the edge of the image.",
     "slice_missing": "The slice that this is measured in is missing.",
@@ -283,4 +285,5 @@ PHANTOMS = {
     "catphan604": "CatPhan 604",
     "catphan700": "CatPhan 700",
     "ct_water": "Water phantom (CT)",
+    "flat_field": "Flat field of a detector",
 }

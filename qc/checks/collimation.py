@@ -66,7 +66,7 @@ def _told(frame: Frame) -> Field | None:
     return None
 
 
-def _white_is_high(frame: Frame) -> bool:
+def white_is_high(frame: Frame) -> bool:
     """Tell whether high stored values are those of little signal: by what a display does, of raw images by the sign that the header gives."""
     sign = frame.get("PixelIntensityRelationshipSign")
     if frame.get("PresentationIntentType") == "FOR PROCESSING" and sign in (1, -1):
@@ -126,7 +126,7 @@ class Collimation(FrameCheckBase):
         if not self.sample.take() or stored.ndim != 2 or min(stored.shape) < self.params.smallest_image:
             return
         self.looked += 1
-        seen, told = field(stored, _white_is_high(frame.frame)), _told(frame.frame)
+        seen, told = field(stored, white_is_high(frame.frame)), _told(frame.frame)
         if seen.insets:
             self.percent["picture"].append(seen.percent)
         if told is not None:

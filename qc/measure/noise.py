@@ -64,10 +64,10 @@ def immerkaer_rows(above: Floats, rows: Floats, below: Floats, mask: Mask | None
         return float("nan")
     middle = gradient.size // 2
     flat = response[gradient <= np.partition(gradient, middle, axis=None)[middle]]
-    return _median(flat) / (6 * MEDIAN_TO_SD)
+    return median_absolute(flat) / (6 * MEDIAN_TO_SD)
 
 
-def _median(values: Floats) -> float:
+def median_absolute(values: Floats) -> float:
     """Return the median of absolute values; of whole numbers, each stands for the interval that was rounded to it."""
     middle = values.size // 2
     median = float(np.partition(values, middle)[middle])
