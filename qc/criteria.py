@@ -20,7 +20,7 @@ from qc.errors import ConfigurationError
 from qc.results import Measurement, Status, Verdict
 
 # the sets that judge where nobody chose others; each holds for its own phantoms only
-DEFAULT = ("acr-mri-2022", "acr-ct", "catphan")
+DEFAULT = ("acr-mri-2022", "acr-ct", "catphan", "tg-150")
 LEVELS = ("action_low", "tolerance_low", "tolerance_high", "action_high")
 _KEYS = {"metric", "region", "when", "edition", "provenance", "confidence", "max_age_days", "when_nothing", "note", *LEVELS}
 _CONFIDENCE = {"verified", "second_hand", "from_memory", "conflicting", "site"}

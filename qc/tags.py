@@ -36,6 +36,11 @@ GEOMETRY = (
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImagerPixelSpacing", "SliceThickness", "SpacingBetweenSlices",
     "SliceLocation",
 )  # fmt: skip
+COLLIMATION = tuple(
+    device + name
+    for device in ("Collimator", "Shutter")
+    for name in ("Shape", "LeftVerticalEdge", "RightVerticalEdge", "UpperHorizontalEdge", "LowerHorizontalEdge")
+)
 STACK = (
     "TemporalPositionIdentifier", "TriggerTime", "DiffusionBValue", "DiffusionGradientOrientation", "ComplexImageComponent", "ImageIndex",
     "NominalPercentageOfCardiacPhase", "FrameReferenceTime", "ActualFrameDuration", "SeriesType", "ASLContext",
@@ -60,12 +65,13 @@ COUNTS = (
 PIXEL = (
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "BitsAllocated", "BitsStored",
     "HighBit", "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "RescaleType", "WindowCenter", "WindowWidth", "PixelPaddingValue",
-    "SmallestImagePixelValue", "LargestImagePixelValue", "LossyImageCompression",
+    "SmallestImagePixelValue", "LargestImagePixelValue", "LossyImageCompression", "PixelIntensityRelationship",
+    "PixelIntensityRelationshipSign",
 )  # fmt: skip
 
 KEPT: dict[int, str] = {
     int(tag_for_keyword(keyword) or 0): keyword
-    for keyword in PATIENT + STUDY + SERIES + EQUIPMENT + INSTANCE + ACQUISITION + GEOMETRY + STACK + COUNTS + PIXEL
+    for keyword in PATIENT + STUDY + SERIES + EQUIPMENT + INSTANCE + ACQUISITION + GEOMETRY + COLLIMATION + STACK + COUNTS + PIXEL
 }
 
 # Private attributes, always read through their creator: (group, creator, element byte) -> (name, VR of the value)

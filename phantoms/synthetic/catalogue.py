@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from phantoms.synthetic import acr, ct, ct_acr464, ct_catphan, mr, nuclear, planar, uniform  # noqa: F401  (each enters its recipes)
+from phantoms.synthetic import acr, ct, ct_acr464, ct_catphan, flat, mr, nuclear, planar, uniform  # noqa: F401  (each enters its recipes)
 from phantoms.synthetic.recipe import RECIPES, SERIES_OVERRIDES, STUDY_OVERRIDES, Job, Synthetic
 
 

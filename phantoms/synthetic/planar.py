@@ -20,6 +20,10 @@ def dx_chest(
     exposure_index: float = 260.0,
     target_exposure_index: float = 250.0,
     monochrome1: bool = False,
+    collimated_mm: tuple[float, float, float, float] | None = None,
+    masked: bool = False,
+    told_mm: tuple[float, float, float, float] | None = None,
+    told_by: str = "Collimator",
 ) -> Synthetic:
     """Chest radiograph, 12 bits, bright bones.
 
@@ -31,6 +35,12 @@ def dx_chest(
         Written to the header with the deviation index 10 log10(EI / EI_T).
     monochrome1
         Store it inverted with MONOCHROME1.
+    collimated_mm
+        Width of the border behind the collimator at the left, top, right and bottom; the detector gets nothing there.
+    masked
+        The border is black in the image, as a workstation makes it.
+    told_mm, told_by
+        The same border as the header tells it, by the edges of ``Collimator`` or ``Shutter``.
     """
     study = job.study("DX", "Thorax PA")
     spacing = 360.0 / matrix
@@ -49,7 +59,14 @@ def dx_chest(
             band = ellipse(grid, (side * 75, -95 + 26 * rib), (80, 5), side * 18)
             layers.append((band * 0.35, 2500.0))
     picture = blur(paint_all(np.full(grid.shape, 250.0), layers), grid.spacing_mm, 0.8)
+    inside = np.ones(grid.shape)
+    if collimated_mm:
+        left, top, right, bottom = collimated_mm
+        inside = box(grid, left - 180, top - 180, 180 - right, 180 - bottom)
+        picture = paint(np.full(grid.shape, 3600.0), blur(inside, grid.spacing_mm, 0.8), picture)
     picture = gaussian_noise(picture, noise, job.rng)
+    if masked:
+        picture = np.where(inside > 0.5, picture, 0.0)
     deviation = float(10 * np.log10(exposure_index / target_exposure_index))
     series = job.series(
         study,
@@ -66,10 +83,25 @@ def dx_chest(
             "TargetExposureIndex": target_exposure_index,
             "DeviationIndex": round(deviation, 2),
             "PresentationLUTShape": "INVERSE" if monochrome1 else "IDENTITY",
+            **(_edges(told_mm, told_by, matrix, spacing) if told_mm else {}),
         },
     )
     truth = {"spacing_mm": grid.spacing_mm, "noise_sd": noise, "exposure_index": exposure_index, "deviation_index": deviation}
+    if collimated_mm:
+        truth["collimated_percent"] = 100 * (360 - left - right) * (360 - top - bottom) / 360**2
     return Synthetic(classic(series, [ImageSpec(4095.0 - picture if monochrome1 else picture)]), truth)
+
+
+def _edges(border_mm: tuple[float, float, float, float], device: str, matrix: int, spacing_mm: float) -> dict[str, object]:
+    """The edges of a rectangular field as the header gives them: the first columns and rows that are hidden, counted from 1."""
+    left, top, right, bottom = (round(width / spacing_mm) for width in border_mm)
+    return {
+        f"{device}Shape": "RECTANGULAR",
+        f"{device}LeftVerticalEdge": left,
+        f"{device}RightVerticalEdge": matrix + 1 - right,
+        f"{device}UpperHorizontalEdge": top,
+        f"{device}LowerHorizontalEdge": matrix + 1 - bottom,
+    }
 
 
 @recipe

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qc.check import Applies, Example, FrameCheckBase, check
 from qc.checks._sampling import Sample
-from qc.measure.noise import immerkaer_rows, lag1_correlation
+from qc.measure.noise import immerkaer_rows, lag1_correlation, wavelet_rows
 from qc.pixels import FramePixels, rescale
 from qc.results import Metric, Result
 from qc.study import Series
@@ -25,6 +26,18 @@ NOISE_MR = Metric(
 SNR_MR = Metric(
     "mr.snr_estimate", "1", "Signal over estimated noise of single MR images", "higher", "Immerkaer, CVIU 64:300 (1996), robust form"
 )
+WAVELET_CT = Metric(
+    "ct.noise_wavelet", "[hnsf'U]", "Noise of single CT images, second estimate", "lower", "Donoho and Johnstone, Biometrika 81:425 (1994)"
+)
+WAVELET_MR = Metric(
+    "mr.noise_wavelet",
+    "1",
+    "Noise of single MR images, second estimate, in image units",
+    "lower",
+    "Donoho and Johnstone, Biometrika 81:425 (1994)",
+)
+_Rows = NDArray[np.float32]
+_Four = tuple[_Rows, _Rows, _Rows, _Rows]
 
 
 @dataclass(frozen=True)
@@ -59,9 +72,9 @@ class NoiseParameters:
     level="series",
     needs="each_frame",
     applies=Applies(modalities=frozenset({"CT", "MR"}), not_classes=frozenset({"not_image", "screenshot", "localizer", "cine", "derived"})),
-    metrics=(NOISE_CT, NOISE_MR, SNR_MR),
+    metrics=(NOISE_CT, NOISE_MR, SNR_MR, WAVELET_CT, WAVELET_MR),
     params=NoiseParameters,
-    source="Immerkaer, CVIU 64:300 (1996); gate: lag-1 correlation of plane-detrended tiles",
+    source="Immerkaer, CVIU 64:300 (1996); Donoho and Johnstone, Biometrika 81:425 (1994); gate: lag-1 correlation of plane-detrended tiles",
     invariances=("file_order", "duplicate_input"),
     examples=(
         Example("uniform_disc", {"snr": 50.0}),
@@ -69,15 +82,17 @@ class NoiseParameters:
     ),
 )
 class Noise(FrameCheckBase):
-    """Estimate the noise inside the object of every frame; give the median over the frames.
+    """Estimate the noise inside the object of every frame, in two ways; give the median over the frames of each.
 
-    The estimate sees only white noise: where neighbouring noise values are correlated (interpolated, filtered, iteratively
-    reconstructed images) it would read several times too low, so it is given only while the correlation is at most 0.15.
+    The first (Immerkaer) leaves out edges inside the object, the second (wavelet) does not. Both see only white noise: where
+    neighbouring noise values are correlated (interpolated, filtered, iteratively reconstructed images) they would read several times
+    too low, so they are given only while the correlation is at most 0.15.
     """
 
     def __init__(self, series: Series, params: NoiseParameters) -> None:
         super().__init__(series, params)
         self.sigmas: list[float] = []
+        self.wavelets: list[float] = []
         self.signals: list[float] = []
         self.correlations: list[float] = []
         self.small = 0
@@ -104,6 +119,9 @@ class Noise(FrameCheckBase):
             self.small += 1
             return
         self.sigmas.append(abs(rescale(frame.frame)[0]) * immerkaer_rows(above, middle, below, mask))
+        fourth = stored[3::step].astype(np.float32)
+        bands = len(fourth)
+        self._second(frame, (above[:bands], middle[:bands], below[:bands], fourth), low, high)
         if self.series.modality == "MR":
             self.signals.append(float(rows[mask].mean()))
         if (self.count - 1) % self.every == 0:
@@ -111,6 +129,13 @@ class Noise(FrameCheckBase):
             rho = lag1_correlation(values, (values > low) & (values < high))
             if np.isfinite(rho):
                 self.correlations.append(rho)
+
+    def _second(self, frame: FramePixels, bands: _Four, low: float, high: float) -> None:
+        """Take the second estimate of a frame from bands of four neighbouring rows."""
+        inside = [(values > low) & (values < high) for values in map(frame.rescaled, bands)]
+        wave = abs(rescale(frame.frame)[0]) * wavelet_rows(*bands, mask=np.logical_and.reduce(inside))
+        if np.isfinite(wave):
+            self.wavelets.append(wave)
 
     def _range(self, frame: FramePixels) -> tuple[float, float]:
         """Values of the object: soft tissue by CT number; in MR everything above a fifth of the bright level."""
@@ -124,6 +149,7 @@ class Noise(FrameCheckBase):
         """Give noise (and for MR the signal over noise), or the reason why not."""
         subject = self.series.subject()
         noise = NOISE_CT if self.series.modality == "CT" else NOISE_MR
+        second = WAVELET_CT if noise is NOISE_CT else WAVELET_MR
         metrics = (noise,) if noise is NOISE_CT else (NOISE_MR, SNR_MR)
         reason = self._reason()
         rho = float(np.median(self.correlations)) if self.correlations else None
@@ -131,13 +157,18 @@ class Noise(FrameCheckBase):
         if reason:
             for metric in metrics:
                 yield metric.missing(reason, subject, "immerkaer", **details)
+            yield second.missing(reason, subject, "wavelet", **details)
             return
         sigma = float(np.median(self.sigmas))
-        spread = float(np.std(self.sigmas, ddof=1) / np.sqrt(len(self.sigmas))) if len(self.sigmas) > 1 else None
-        yield noise.value(sigma, subject, "immerkaer", uncertainty=spread, highest=max(self.sigmas), **details)
+        yield noise.value(sigma, subject, "immerkaer", uncertainty=_of_median(self.sigmas), highest=max(self.sigmas), **details)
         if noise is NOISE_MR:
             ratios = [signal / one for signal, one in zip(self.signals, self.sigmas, strict=True) if one > 0]
             yield SNR_MR.value(float(np.median(ratios)), subject, "immerkaer", **details)
+        if self.wavelets:
+            details["frames"] = len(self.wavelets)
+            yield second.value(float(np.median(self.wavelets)), subject, "wavelet", uncertainty=_of_median(self.wavelets), **details)
+        else:
+            yield second.missing("object_too_small", subject, "wavelet", **details)
 
     def _reason(self) -> str | None:
         """Reason code where no estimate may be given."""
@@ -152,3 +183,8 @@ class Noise(FrameCheckBase):
         if abs(float(np.median(self.correlations))) > self.params.largest_correlation:
             return "noise_correlated"
         return None
+
+
+def _of_median(sigmas: list[float]) -> float | None:
+    """Standard uncertainty of the noise of a series by the spread over its images; None for one image."""
+    return float(np.std(sigmas, ddof=1) / np.sqrt(len(sigmas))) if len(sigmas) > 1 else None

@@ -64,10 +64,10 @@ def immerkaer_rows(above: Floats, rows: Floats, below: Floats, mask: Mask | None
         return float("nan")
     middle = gradient.size // 2
     flat = response[gradient <= np.partition(gradient, middle, axis=None)[middle]]
-    return _median(flat) / (6 * MEDIAN_TO_SD)
+    return median_absolute(flat) / (6 * MEDIAN_TO_SD)
 
 
-def _median(values: Floats) -> float:
+def median_absolute(values: Floats) -> float:
     """Return the median of absolute values; of whole numbers, each stands for the interval that was rounded to it."""
     middle = values.size // 2
     median = float(np.partition(values, middle)[middle])
@@ -75,6 +75,61 @@ def _median(values: Floats) -> float:
         return median
     below, equal = int(np.count_nonzero(values < median)), int(np.count_nonzero(values == median))
     return median - 0.5 + (values.size / 2 - below) / equal
+
+
+# Daubechies' wavelet with two vanishing moments: the high-pass half of its filter pair
+_ROOT_3 = float(np.sqrt(3.0))
+DB2_HIGH_PASS = tuple(tap / (4 * float(np.sqrt(2.0))) for tap in (1 - _ROOT_3, _ROOT_3 - 3, 3 + _ROOT_3, -1 - _ROOT_3))
+
+
+def wavelet(image: Floats) -> float:
+    """Return the noise SD from the finest diagonal coefficients of the db2 wavelet of a whole image.
+
+    sigma = median|HH| / 0.6745. The wavelet is orthonormal, so the coefficients of white noise have the SD of the noise; two vanishing
+    moments, so a linear ramp gives none. Blind to noise that is spatially correlated: ask `lag1_correlation` first.
+
+    Parameters
+    ----------
+    image
+        (rows, columns).
+
+    Returns
+    -------
+    SD in the unit of the image; NaN for images under 4 x 4.
+
+    References
+    ----------
+    Donoho and Johnstone, Biometrika 81:425 (1994), section 4.1. White noise of SD 12 gives 12.0 within 2 % on 512 x 512.
+    """
+    bands = (len(image) - 2) // 2
+    if bands < 1 or image.shape[1] < 4:
+        return float("nan")
+    first, second, third, fourth = (image[start : start + 2 * bands : 2] for start in range(4))
+    return wavelet_rows(first, second, third, fourth)
+
+
+def wavelet_rows(first: Floats, second: Floats, third: Floats, fourth: Floats, mask: Mask | None = None) -> float:
+    """Return `wavelet` from chosen bands of four image rows only.
+
+    Parameters
+    ----------
+    first, second, third, fourth
+        (n, columns): the rows of each band.
+    mask
+        (n, columns); a coefficient counts where its four columns and the one on either side are inside: a border is a diagonal here
+        and there, and its coefficients are large.
+    """
+    low, middle, high, last = DB2_HIGH_PASS
+    down = low * first + middle * second + high * third + last * fourth
+    columns = (down.shape[1] - 2) // 2 * 2
+    parts = [slice(start, start + columns, 2) for start in range(4)]
+    across = np.abs(low * down[:, parts[0]] + middle * down[:, parts[1]] + high * down[:, parts[2]] + last * down[:, parts[3]])
+    if mask is not None:
+        clear = np.pad(mask, ((0, 0), (1, 1)))[:, : columns + 4]
+        across = across[np.logical_and.reduce([clear[:, start : start + columns : 2] for start in range(6)])]
+    if across.size == 0:
+        return float("nan")
+    return float(np.median(across)) / MEDIAN_TO_SD
 
 
 @cache

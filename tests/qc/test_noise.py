@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
-from qc.measure.noise import background, chi_constants, immerkaer, lag1_correlation, pair, relative_uncertainty, unbiased
+from qc.measure.noise import (
+    background,
+    chi_constants,
+    immerkaer,
+    lag1_correlation,
+    pair,
+    relative_uncertainty,
+    unbiased,
+    wavelet,
+    wavelet_rows,
+)
 
 # Metrology 1.1: coils, mean / sigma, SD / sigma, mean / SD
 TABLE = [
@@ -173,6 +183,35 @@ def test_immerkaer_on_whole_numbers(sigma):
 @pytest.mark.parametrize(("image", "value"), [(np.zeros((2, 9)), None), (np.ones((9, 9)), 0.0)])
 def test_immerkaer_where_there_is_nothing(image, value):
     assert np.isnan(immerkaer(image)) if value is None else immerkaer(image) == value
+
+
+@pytest.mark.parametrize("shape", [(512, 512), (384, 601)])
+@pytest.mark.parametrize("seed", range(4))
+def test_wavelet_noise_of_white_noise(shape, seed):
+    assert wavelet(np.random.default_rng(seed).normal(100, 12, shape)) == pytest.approx(12, rel=0.02)
+
+
+def test_one_bright_pixel_gives_the_published_taps():
+    """db2 as Daubechies tabulated it: the coefficient of one pixel in a field of 4 x 4 is the product of two taps."""
+    taps = np.array([-0.1294095226, -0.2241438680, 0.8365163037, -0.4829629131])
+    found = np.array(
+        [[wavelet((np.arange(16) == 4 * row + column).reshape(4, 4).astype(float)) for column in range(4)] for row in range(4)]
+    )
+    assert found * stats.norm.ppf(0.75) == pytest.approx(np.abs(np.outer(taps, taps)), abs=1e-9)
+
+
+@pytest.mark.parametrize("ramp", [(2, 0), (-1, 3), (0.25, 11)])
+def test_a_ramp_is_no_wavelet_noise(ramp):
+    y, x = np.mgrid[:256, :256]
+    noise = np.random.default_rng(8).normal(0, 12, (256, 256))
+    assert wavelet(noise + ramp[0] * x + ramp[1] * y) == pytest.approx(wavelet(noise), rel=1e-9)
+    assert wavelet(ramp[0] * x + ramp[1] * y) == pytest.approx(0, abs=1e-9)
+
+
+def test_wavelet_noise_where_there_is_nothing():
+    assert np.isnan(wavelet(np.zeros((3, 9))))
+    assert np.isnan(wavelet_rows(*np.ones((4, 2, 9)), np.zeros((2, 9), bool)))
+    assert wavelet(np.full((9, 9), 7.0)) == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize(("blur", "least", "most"), [(0, -0.02, 0.02), (0.5, 0.15, 0.5), (1, 0.6, 0.85)])

@@ -128,6 +128,7 @@ def test_noise_that_was_put_into_a_uniform_object(tmp_path, check, recipe, metri
 def test_noise_that_was_put_into_anatomy(tmp_path, check):
     truth, found = noise(tmp_path, check, "ct_head", slices=20)
     assert found["ct.noise_estimate"].value == pytest.approx(truth["noise_hu"], rel=0.15)
+    assert found["ct.noise_wavelet"].value == pytest.approx(truth["noise_hu"], rel=0.15)
 
 
 @pytest.mark.parametrize("slope", [1.0, 0.5])
@@ -135,9 +136,11 @@ def test_noise_is_in_the_unit_of_the_image(tmp_path, check, slope):
     truth, found = noise(tmp_path, check, "uniform_disc", slope=slope)
     assert found["mr.noise_estimate"].value == pytest.approx(truth["noise_sd"], rel=0.05)
     assert found["mr.snr_estimate"].value == pytest.approx(truth["snr"], rel=0.06)
+    assert found["mr.noise_wavelet"].value == pytest.approx(truth["noise_sd"], rel=0.05)
 
 
 def test_filtered_images_give_no_value(tmp_path, check):
     _, found = noise(tmp_path, check, "uniform_pair", noise_blur_mm=1.0)
+    assert set(found) == {"mr.noise_estimate", "mr.snr_estimate", "mr.noise_wavelet"}
     for one in found.values():
         assert (one.value, one.reason) == (None, "noise_correlated")
