@@ -40,12 +40,15 @@ class CollimationParameters:
         An edge is told where header and picture place it farther apart than this.
     most_images
         Images looked at, evenly spread over the series.
+    least_percent
+        A field of the header that is smaller than this is no field: some makers write places in the room there, in millimetres.
     smallest_image
         Rows and columns that an image needs.
     """
 
     apart_mm: float = 10.0
     most_images: int = 12
+    least_percent: float = 5.0
     smallest_image: int = 64
 
 
@@ -118,7 +121,7 @@ class Collimation(FrameCheckBase):
         self.percent: dict[str, list[float]] = {"header": [], "picture": []}
         self.apart = Worst()
         self.sample = Sample(series, params.most_images)
-        self.looked = 0
+        self.looked = self.no_field = 0
 
     def frame(self, frame: FramePixels) -> None:
         """See one frame."""
@@ -129,7 +132,9 @@ class Collimation(FrameCheckBase):
         seen, told = field(stored, white_is_high(frame.frame)), _told(frame.frame)
         if seen.insets:
             self.percent["picture"].append(seen.percent)
-        if told is not None:
+        if told is not None and told.percent < self.params.least_percent:
+            self.no_field += 1
+        elif told is not None:
             self.percent["header"].append(told.percent)
             self._compare(frame, seen, told)
 
@@ -160,7 +165,9 @@ class Collimation(FrameCheckBase):
         for region, found in self.percent.items():
             if found:
                 yield COLLIMATED.value(float(np.median(found)), subject, region, images=len(found), lowest=min(found), highest=max(found))
-        if not any(self.percent.values()):
+        if self.no_field and not self.percent["header"]:
+            yield COLLIMATED.missing("header_implausible", subject, "header", images=self.no_field)
+        elif not any(self.percent.values()):
             unreadable = self.unreadable_frames and not self.looked
             reason = "pixels_unreadable" if unreadable else "no_collimation_seen" if self.looked else "no_usable_image"
             yield COLLIMATED.missing(reason, subject, "picture")

@@ -120,6 +120,13 @@ def test_an_entry_that_is_no_rectangle_is_not_used(looked, header):
     assert [one.measurement.reason for one in report.measurements] == ["no_collimation_seen"]
 
 
+def test_a_field_of_almost_nothing_is_not_believed(looked):
+    """350 of 360 mm told away on either side of the width: nobody images a strip of 10 mm."""
+    _, report = looked(told_mm=(175.0, 0.0, 175.0, 0.0))
+    found = [one for one in report.measurements if one.measurement.metric == "dx.collimated"]
+    assert [(one.measurement.value, one.measurement.reason) for one in found] == [(None, "header_implausible")]
+
+
 def test_raw_images_go_by_the_sign_of_the_header(looked):
     """Much signal is high and shown white, as raw images may be: behind the collimator it is dark and noisy."""
     raw = {"PresentationIntentType": "FOR PROCESSING", "PixelIntensityRelationshipSign": 1, "PhotometricInterpretation": "MONOCHROME2"}
