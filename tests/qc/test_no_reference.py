@@ -88,6 +88,21 @@ def test_edge_width_in_mm(spacing, sigma):
     assert found * spacing == pytest.approx(truth, rel=0.10)
 
 
+@pytest.mark.parametrize(("spacing", "scalp"), [(0.9, 4.0), (0.9, 8.0), (1.2, 6.0)])
+@pytest.mark.parametrize("sigma", [0.6, 1.0])
+def test_edge_width_of_a_thin_scalp_over_dark_bone(spacing, scalp, sigma):
+    grid = Grid(round(240 / spacing), round(240 / spacing), (spacing, spacing))
+
+    def draw(g):
+        bone, brain = ellipse(g, (0.3, 0.2), (80 - scalp, 95 - scalp)), ellipse(g, (0.3, 0.2), (74 - scalp, 89 - scalp))
+        return 900 * ellipse(g, (0.3, 0.2), (80, 95)) - 840 * bone + 460 * brain
+
+    image = through_psf(grid, draw, sigma) + rng(2).normal(0, 15, grid.shape)
+    places = borders(image[1:-1], image[:-2], image[2:], 0, 520)
+    found = rise_px(edge_profiles(image[1:-1], places, 0, 520, REACHES[0]))
+    assert found * spacing == pytest.approx(RISE_OF_SIGMA * np.sqrt(sigma**2 + spacing**2 / 12), rel=0.10)
+
+
 def test_no_edge_no_width():
     image = rng().normal(0, 10, (100, 100))
     assert len(edge_profiles(image, borders(image[1:-1], image[:-2], image[2:], 0, 1000), 0, 1000, 5)) == 0
