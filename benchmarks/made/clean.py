@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from phantoms.synthetic.catalogue import make
 
 REAL = Path(os.environ.get("PACSQC_REAL_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
-COUNT = 3  # clean series of each base
+COUNT = 6  # clean series of each base
 
 
 def _made(recipe: str, **options: object) -> Callable[[int], list[Dataset]]:

@@ -174,8 +174,8 @@ def _best_exchange(pictures: NDArray[Any], most_left: float, most_left_of_each: 
     fits &= np.abs(suspects[:, None] - np.arange(len(inner))) > 2
     left = np.where(fits, (away + here) / np.maximum(own[suspects][:, None] + own, 1e-6), np.inf)
     at, other = np.unravel_index(int(np.argmin(left)), left.shape)
-    share = float(left[at, other])
-    return Exchange(int(suspects[at]) + 1, int(other) + 1, share) if share < most_left else None
+    first, second = sorted((int(suspects[at]) + 1, int(other) + 1))
+    return Exchange(first, second, float(left.min())) if left.min() < most_left else None
 
 
 def near_copies(
