@@ -1,6 +1,6 @@
 """How well the checks of patient images see artefacts: detection against strength, false alarms on clean series, area under the ROC curve.
 
-    python benchmarks/detection.py [--only NAME] [--pictures FOLDER] [--markdown]
+    python benchmarks/detection.py [--only NAME] [--pictures FOLDER]
 
 Each artefact (`made/spoilt.py`, with the strengths written down there) is put into clean series, synthetic ones and parts of real ones
 (`made/clean.py`), at half, once and twice its strength. The files are written and checked as `pacsqc check` does. The area under the ROC
@@ -21,11 +21,12 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from made.clean import BASES, COUNT, available
+from made.clean import ALARM_COUNT, BASES, COUNT, available
 from made.spoilt import ARTEFACTS, Artefact
 from pydicom.dataset import Dataset
 
 from phantoms.synthetic.encode import write
+from qc.check import load_checks
 from qc.runner import Options, Report, Runner
 
 LEVELS = (0.5, 1.0, 2.0)
@@ -95,50 +96,70 @@ def measure(artefact: Artefact) -> Row:
 
 
 def pictures(folder: Path) -> None:
-    """Write a sheet a base and artefact: the clean image and the same at strength 1, synthetic bases only."""
-    from PIL import Image
+    """Write a sheet of all artefacts that can be seen, `detection.png`: the clean image and the same at strength 1, synthetic series only."""
+    from PIL import Image, ImageDraw
 
     folder.mkdir(parents=True, exist_ok=True)
+    tiles = []
     for artefact in ARTEFACTS:
         base = next(name for name in artefact.bases if not name.startswith("real_"))
         clean = BASES[base](0)
         broken = artefact.spoil(clean, 1.0, np.random.default_rng([0, 1]))
-        changed = [k for k in range(len(clean)) if clean[k].PixelData != broken[k].PixelData] or [len(clean) // 2]
-        at = changed[len(changed) // 2]
-        sheets = []
-        for one in (clean[at], broken[at]):
-            image = one.pixel_array.astype(float)
-            image = image[0] if image.ndim == 3 and one.get("NumberOfFrames") else image
-            sheets.append(-image if one.PhotometricInterpretation == "MONOCHROME1" else image)
-        low, high = np.percentile(sheets[0], [1, 99.5])
-        if base.startswith("ct_"):
-            low, high = 1024 - 160, 1024 + 240
-        if artefact.name in ("inverted", "swapped bytes", "CT numbers displaced"):
-            grey = [(image - np.percentile(image, 1)) / max(np.ptp(np.percentile(image, [1, 99.5])), 1) for image in sheets]
-        else:
-            grey = [(image - low) / (high - low) for image in sheets]
-        side = np.concatenate([np.clip(one, 0, 1) for one in grey], axis=1)
-        name = artefact.name.replace(" ", "_").replace(",", "").lower()
-        Image.fromarray((255 * side).astype(np.uint8)).save(folder / f"{name}.png")
+        changed = [k for k in range(len(clean)) if _shown(clean[k]) != _shown(broken[k])]
+        if changed:
+            at = changed[len(changed) // 2]
+            tiles.append((artefact.name, _side_by_side(clean[at], broken[at], base, own_window=artefact.name in OWN_WINDOW)))
+    wide, high, line, columns = 352, 176, 14, 4
+    sheet = Image.new("L", (columns * (wide + 8) - 8, -(-len(tiles) // columns) * (high + line + 4)), 255)
+    for number, (name, picture) in enumerate(tiles):
+        x, y = number % columns * (wide + 8), number // columns * (high + line + 4)
+        ImageDraw.Draw(sheet).text((x + 2, y + 1), f"{name}: clean, strength 1", fill=0)
+        sheet.paste(Image.fromarray(picture).resize((wide, high), Image.Resampling.BILINEAR), (x, y + line))
+    sheet.save(folder / "detection.png")
 
 
-def false_alarms() -> tuple[int, Counter[str], Counter[str]]:
-    """Run every check over every clean series; count series with a warning, and with a fail, by code."""
-    warned, failed, count = Counter(), Counter(), 0
+OWN_WINDOW = ("inverted", "swapped bytes")  # shown black to white by their own values
+
+
+def _shown(dataset: Dataset) -> tuple[bytes, str]:
+    """What decides how an image looks, the window apart."""
+    return dataset.PixelData, str(dataset.PhotometricInterpretation)
+
+
+def _side_by_side(clean: Dataset, broken: Dataset, base: str, own_window: bool) -> np.ndarray:
+    """Both images in grey, windowed by the clean one; soft tissue in CT."""
+    shown = []
+    for one in (clean, broken):
+        image = one.pixel_array.astype(float)
+        image = image[0] if image.ndim == 3 and one.get("NumberOfFrames") else image
+        shown.append(-image if one.PhotometricInterpretation == "MONOCHROME1" else image)
+    window = (1024 - 160, 1024 + 240) if base.startswith("ct_") and not own_window else np.percentile(shown[0], [1, 99.5])
+    grey = []
+    for image in shown:
+        low, high = np.percentile(image, [1, 99.5]) if own_window else window
+        grey.append(np.clip((image - low) / max(high - low, 1e-9), 0, 1))
+    return (255 * np.concatenate(grey, axis=1)).astype(np.uint8)
+
+
+def false_alarms() -> tuple[int, int, Counter[str]]:
+    """Run every check over clean series; return their number, that of series with a warning or worse, and the findings by code and base.
+
+    Checks that see pixels count: the headers of the real series were rewritten to make parts of them, and have a benchmark of their own.
+    """
+    looking = {spec.id for spec in load_checks() if spec.needs != "headers"}
+    series, alarmed, codes = 0, 0, Counter()
     for base, make in BASES.items():
         if not available(base):
             continue
-        for seed in range(COUNT):
-            report = run(make(seed), "")
-            count += 1
-            checks = {artefact.check for artefact in ARTEFACTS}
-            for finding in {(one.code, str(one.status)) for one in report.findings if one.check in checks}:
-                (failed if finding[1] in ("fail", "error") else warned)[f"{finding[0]} in {base}"] += finding[1] in (
-                    "warn",
-                    "fail",
-                    "error",
-                )
-    return count, +warned, +failed
+        for seed in range(ALARM_COUNT.get(base, ALARM_COUNT[""])):
+            bad = {
+                f"{one.status} {one.code} in {base}"
+                for one in run(make(seed), "").findings
+                if one.check in looking and str(one.status) in ("warn", "fail", "error")
+            }
+            series, alarmed = series + 1, alarmed + bool(bad)
+            codes.update(bad)
+    return series, alarmed, codes
 
 
 def main() -> int:
@@ -147,7 +168,7 @@ def main() -> int:
     parser.add_argument(
         "--only", default="", help="artefacts whose name begins with one of these, joined by commas; `alarms`: only the false alarms"
     )
-    parser.add_argument("--pictures", type=Path, help="write pictures of strength 1 here and stop")
+    parser.add_argument("--pictures", type=Path, help="write the sheet of pictures of strength 1 into this folder and stop")
     args = parser.parse_args()
     if args.pictures:
         pictures(args.pictures)
@@ -167,12 +188,14 @@ def main() -> int:
             flush=True,
         )
     if args.only in ("", "alarms"):
-        count, warned, failed = false_alarms()
-        series = sum(warned.values())
-        print(f"\nclean series, all checks: {count}; warnings {series} ({100 * series / count:.1f} %), fails {sum(failed.values())}")
-        for name, number in sorted((warned + failed).items()):
+        series, alarmed, codes = false_alarms()
+        fails = sum(number for name, number in codes.items() if not name.startswith("warn"))
+        print(
+            f"\nclean series, all checks that see pixels: {series}; with a warning {alarmed} ({100 * alarmed / series:.1f} %), fails {fails}"
+        )
+        for name, number in sorted(codes.items()):
             print(f"- {name}: {number}")
-        missed += series > LIMIT_ALARMS * count or bool(failed)
+        missed += alarmed > LIMIT_ALARMS * series or fails > 0
     return int(missed > 0)
 
 

@@ -15,7 +15,8 @@ from pydicom.dataset import Dataset
 from phantoms.synthetic.catalogue import make
 
 REAL = Path(os.environ.get("PACSQC_REAL_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
-COUNT = 3  # clean series of each base
+COUNT = 6  # clean series of each base
+ALARM_COUNT = {"": 30, "real_head": 12, "real_epi": 6, "real_cr": 8}  # the same for the false alarms: as many as the real ones give
 
 
 def _made(recipe: str, **options: object) -> Callable[[int], list[Dataset]]:

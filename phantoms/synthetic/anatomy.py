@@ -44,20 +44,30 @@ def head(grid: Grid, level: float, values: Mapping[str, float], table: bool = Fa
     ndarray
         (rows, columns).
     """
-    size = np.sqrt(max(1.0 - (0.8 * level) ** 2, 0.05))
+    # the skull goes on below its base and ends at the vertex: it tapers less downwards
+    size = np.sqrt(1.0 - ((0.8 if level > 0 else 0.65) * level) ** 2)
     a, b = HEAD_SEMI_AXES_MM[0] * size, HEAD_SEMI_AXES_MM[1] * size
-    ventricle = (1 - abs(level)) * size
+    ventricle = max(0.0, 1 - abs(level - 0.1)) * size
+    base = np.sqrt(max(0.0, -0.3 - level) / 0.7)  # how far into the base of the skull
     layers = [
         (ellipse(grid, (0, 0), (a, b)), values["scalp"]),
         (ellipse(grid, (0, 0), (a - 4, b - 4)), values["bone"]),
         (ellipse(grid, (0, 0), (a - 10, b - 10)), values["fluid"]),
         (ellipse(grid, (0, 0), (a - 13, b - 13)), values["grey"]),
-        (ellipse(grid, (-0.45 * a, 0), (0.28 * a, 0.6 * b), 4), values["white"]),
-        (ellipse(grid, (0.45 * a, 0), (0.28 * a, 0.6 * b), -4), values["white"]),
+        (ellipse(grid, (-0.45 * a, 0), (0.28 * a, (0.6 - 0.25 * base) * b), 4), values["white"]),
+        (ellipse(grid, (0.45 * a, 0), (0.28 * a, (0.6 - 0.25 * base) * b), -4), values["white"]),
         (ellipse(grid, (-9, -4), (3 + 4 * ventricle, 8 + 18 * ventricle), 12), values["fluid"]),
         (ellipse(grid, (9, -4), (3 + 4 * ventricle, 8 + 18 * ventricle), -12), values["fluid"]),
         (ellipse(grid, (0.5 * a, 0.25 * b), (2 + 6 * ventricle, 2 + 5 * ventricle)), values["lesion"]),  # on the left only: shows a flip
     ]
+    if base > 0:
+        layers += [
+            (ellipse(grid, (-0.48 * a, 0.12 * b), (0.36 * a * base, 0.09 * b), 35), values["bone"]),  # petrous bones
+            (ellipse(grid, (0.48 * a, 0.12 * b), (0.36 * a * base, 0.09 * b), -35), values["bone"]),
+            (ellipse(grid, (0, -0.4 * b), (0.16 * a * base, 0.13 * b * base)), values["air"]),  # sphenoid sinus
+            (ellipse(grid, (-0.4 * a, -0.62 * b), (0.2 * a * base, 0.15 * b * base)), values["fluid"]),  # orbits
+            (ellipse(grid, (0.4 * a, -0.62 * b), (0.2 * a * base, 0.15 * b * base)), values["fluid"]),
+        ]
     image = np.full(grid.shape, float(values["air"]))
     if table:
         image = paint(image, box(grid, -110, 100, 110, 118), values["table_skin"])

@@ -22,16 +22,21 @@ PLAN: tuple[tuple[str, dict[str, Any], str | None], ...] = (
     ("mr_brain", {"slices": 10, "contrasts": ("T1", "T2")}, "wrong_patient"),
     ("us_cine", {}, None),
     ("ct_chest", {"slices": 14}, "blank_slice"),
+    ("mr_brain", {"slices": 12, "matrix": 192}, "ghosted"),
+    ("ct_head", {"slices": 12, "matrix": 256}, "ringed"),
+    ("dx_chest", {"matrix": 384}, "dead_column"),
+    ("mr_brain", {"slices": 12, "matrix": 192, "contrasts": ("T2",)}, "stripes"),
+    ("ct_head", {"slices": 20, "matrix": 192}, "swapped_slices"),
 )
 
 
 def write_demo_day(folder: str | Path, seed: int = 0, date: dt.date | None = None) -> dict[str, Any]:
-    """Write eight small studies of one day, four of them with one fault each.
+    """Write thirteen small studies of one day, nine of them with one fault each: in files, headers, slices and pixels.
 
     Parameters
     ----------
     folder
-        Each study gets a folder of its own in it, ``study01`` to ``study08``; neither these nor the file names give a fault away.
+        Each study gets a folder of its own in it, ``study01`` to ``study13``; neither these nor the file names give a fault away.
     seed
         Same seed and date, same bytes.
     date

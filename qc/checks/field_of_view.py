@@ -43,6 +43,8 @@ class FieldParameters:
         MR: share of the lines lit at both ends from which it is told, in heads.
     body_hu
         CT: level between air and body.
+    body_mm
+        CT: how thick the body is at least; what is thinner at the border is a couch.
     most_images
         Images looked at, evenly spread over the series.
     body_parts
@@ -53,13 +55,14 @@ class FieldParameters:
     largest_field: float = 0.95
     wrap_percent: float = 15.0
     body_hu: float = -300.0
+    body_mm: float = 12.0
     most_images: int = 16
     body_parts: tuple[str, ...] = ("HEAD", "BRAIN", "SKULL")
 
 
 @check(
     id="field_of_view",
-    version=1,
+    version=2,
     title="Patient inside the field of view",
     level="series",
     needs="each_frame",
@@ -107,7 +110,10 @@ class FieldOfView(FrameCheckBase):
             self.worst.add(frame, percent, f"{percent:.0f} % of the border" if self.ct else f"{percent:.0f} % lit at both ends")
 
     def _cut(self, frame: FramePixels) -> float:
-        return cut_off(frame.values, self.params.body_hu).percent
+        spacing = frame.frame.spacing_mm
+        return cut_off(
+            frame.values, self.params.body_hu, depth=max(4, round(self.params.body_mm / min(spacing))) if spacing else 12
+        ).percent
 
     def _wrap(self, frame: FramePixels) -> float | None:
         direction = str(frame.frame.get("InPlanePhaseEncodingDirection", ""))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qc.check import Applies, Example, FrameCheckBase, check
 from qc.checks._worst import share
-from qc.measure.likeness import SIDE, TEXTURE, Odd, best_exchange, near_copies, odd_slices, texture, thumbnail
+from qc.measure.likeness import SIDE, TEXTURE, Exchange, Odd, exchanges, near_copies, odd_slices, texture, thumbnail
 from qc.picture import picture
 from qc.pixels import FramePixels
 from qc.results import Finding, ImageEvidence, Result, Status
@@ -25,33 +25,39 @@ class NeighbourParameters:
     Attributes
     ----------
     odd_ratio
-        How much farther a slice must be from each neighbour than they are from each other.
+        How much farther a slice must be from each neighbour than they are from each other and from the slices beyond.
     odd_distance
         1 - correlation with its neighbours that it must have at least.
     odd_of_series
         The same in lower quartiles of all neighbours of the series.
-    swapped_gain
+    swapped_left
         Two slices count as swapped where changing them back leaves less than this share of their distances.
+    swapped_left_of_each
+        The same at each of both places.
     copy_correlation
-        Correlation of the fine structure from which two slices are one.
+        Correlation of the fine structure from which two slices can be one.
+    copy_of_usual
+        What is left to a correlation of 1, over what is usually left between a slice and the one most like it.
     fewest_slices
         Slices that are needed.
     most_odd_percent
         Where more of the slices are odd, the stack is not anatomy seen slice by slice, and nothing is told.
     """
 
-    odd_ratio: float = 4.0
+    odd_ratio: float = 2.5
     odd_distance: float = 0.02
     odd_of_series: float = 1.5
-    swapped_gain: float = 0.65
-    copy_correlation: float = 0.997
+    swapped_left: float = 0.65
+    swapped_left_of_each: float = 0.85
+    copy_correlation: float = 0.98
+    copy_of_usual: float = 0.1
     fewest_slices: int = 7
     most_odd_percent: float = 20.0
 
 
 @check(
     id="pixels.neighbours",
-    version=1,
+    version=2,
     title="Slices that do not fit between their neighbours",
     level="series",
     needs="each_frame",
@@ -113,37 +119,36 @@ class Neighbours(FrameCheckBase):
         if len(rows) < self.params.fewest_slices:
             return
         pictures = np.stack([one[2] for one in rows])
-        odd = odd_slices(pictures, self.params.odd_ratio, self.params.odd_distance, self.params.odd_of_series)
-        if odd and 100 * len(odd) <= self.params.most_odd_percent * len(rows):
-            yield from self._odd(odd, pictures, [one[1] for one in rows])
+        frames = [one[1] for one in rows]
+        params, most = self.params, self.params.most_odd_percent * len(rows) / 100
+        pairs = exchanges(pictures, params.swapped_left, params.swapped_left_of_each)
+        if pairs and 2 * len(pairs) <= max(2, most):
+            yield self._swapped(pairs, pictures, frames)
+        swapped = {place for pair in pairs for place in (pair.one, pair.other)}
+        odd = [one for one in odd_slices(pictures, params.odd_ratio, params.odd_distance, params.odd_of_series) if one.index not in swapped]
+        if odd and len(odd) <= most:
+            yield self._odd(odd, pictures, frames)
 
-    def _odd(self, odd: list[Odd], pictures: NDArray[Any], frames: list[Frame]) -> Iterator[Result]:
-        swapped: dict[int, int] = {}
-        for one in odd:
-            change = best_exchange(pictures, one.index)
-            if change and change.after < self.params.swapped_gain * change.before and change.fits < self.params.swapped_gain:
-                swapped[one.index] = change.index
-        jumps = [one for one in odd if one.index not in swapped and one.index not in swapped.values()]
-        if swapped:
-            index, place = next(iter(swapped.items()))
-            named = sorted({*swapped, *swapped.values()})
-            text = (
-                f"{share(len(named), self.series)} stand at the place of another: {frames[index].label} and {frames[place].label} "
-                "both fit where the other one is"
-            )
-            details = {"count": len(named), "images": [frames[i].label for i in named][:20]}
-            yield Finding(
-                "slices.misordered", Status.WARN, text, self.series.subject(), details, evidence=self._strip(pictures, index, frames)
-            )
-        if jumps:
-            worst = jumps[0]
-            text = (
-                f"{share(len(jumps), self.series)} unlike both neighbours, the most {frames[worst.index].label} "
-                f"({worst.ratio:.0f} times as far from each as they are from each other)"
-            )
-            details = {"count": len(jumps), "images": [frames[one.index].label for one in jumps][:20], "ratio": worst.ratio}
-            subject = frames[worst.index].subject() if len(jumps) == 1 else self.series.subject()
-            yield Finding("slices.jump", Status.WARN, text, subject, details, evidence=self._strip(pictures, worst.index, frames))
+    def _swapped(self, pairs: list[Exchange], pictures: NDArray[Any], frames: list[Frame]) -> Finding:
+        best = pairs[0]
+        named = sorted(place for pair in pairs for place in (pair.one, pair.other))
+        text = (
+            f"{share(len(named), self.series)} stand at the place of another: {frames[best.one].label} and {frames[best.other].label} "
+            "both fit where the other one is"
+        )
+        details = {"count": len(named), "images": [frames[i].label for i in named][:20], "left": best.left}
+        evidence = self._strip(pictures, best.one, frames) + self._strip(pictures, best.other, frames)
+        return Finding("slices.misordered", Status.WARN, text, self.series.subject(), details, evidence=evidence)
+
+    def _odd(self, odd: list[Odd], pictures: NDArray[Any], frames: list[Frame]) -> Finding:
+        worst = odd[0]
+        text = (
+            f"{share(len(odd), self.series)} unlike both neighbours, the most {frames[worst.index].label} "
+            f"({worst.ratio:.0f} times as far from each as they are from each other)"
+        )
+        details = {"count": len(odd), "images": [frames[one.index].label for one in odd][:20], "ratio": worst.ratio}
+        subject = frames[worst.index].subject() if len(odd) == 1 else self.series.subject()
+        return Finding("slices.jump", Status.WARN, text, subject, details, evidence=self._strip(pictures, worst.index, frames))
 
     def _strip(self, pictures: NDArray[Any], index: int, frames: list[Frame]) -> tuple[ImageEvidence, ...]:
         """The small pictures of the slice and its two neighbours on either side, side by side."""
@@ -159,7 +164,7 @@ class Neighbours(FrameCheckBase):
         textures = np.zeros((len(rows), TEXTURE), np.float32)
         for at, (_, values) in enumerate(rows):
             textures[at] = values
-        pairs = near_copies(textures, self.params.copy_correlation)
+        pairs = near_copies(textures, self.params.copy_correlation, self.params.copy_of_usual)
         if not pairs or len(pairs) > len(rows) // 4:  # a stack without noise: interpolated or drawn
             return
         one, other, alike = max(pairs, key=lambda pair: pair[2])

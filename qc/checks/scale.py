@@ -139,7 +139,7 @@ class InvertedParameters:
 
 @check(
     id="pixels.inverted",
-    version=1,
+    version=2,
     title="Radiographs shown the right way round",
     level="series",
     needs="each_frame",

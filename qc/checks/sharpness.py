@@ -52,7 +52,7 @@ class SharpnessParameters:
 
 @check(
     id="sharpness",
-    version=1,
+    version=2,
     title="Sharpness at the skin",
     level="series",
     needs="each_frame",

@@ -10,7 +10,7 @@ import numpy as np
 from qc.check import Applies, Example, FrameCheckBase, check
 from qc.checks._sampling import Sample
 from qc.checks._worst import Worst, share
-from qc.measure.depth import swapped_roughness, used_bits
+from qc.measure.depth import high_bytes_only, swapped_roughness, used_bits
 from qc.pixels import FramePixels
 from qc.results import Metric, Result, Status
 from qc.study import Series
@@ -48,7 +48,7 @@ class LevelParameters:
 
 @check(
     id="pixels.levels",
-    version=1,
+    version=2,
     title="Levels of grey and order of bytes",
     level="series",
     needs="each_frame",
@@ -60,10 +60,11 @@ class LevelParameters:
     codes={
         "pixels.few_levels": "The images use few levels of grey: faint differences are lost in steps. The receiver or the conversion was set wrong, or the images "
         "were made for viewing only. Ask for the originals.",
-        "pixels.byte_order": "The pixels look as if their bytes stood in the wrong order: the image is snow. The file was converted wrongly; ask the sender for it again.",
+        "pixels.byte_order": "The pixels look as if their bytes stood in the wrong order: the image is snow, or it looks right but every value is 256 times too large. "
+        "The file was converted wrongly; ask the sender for it again.",
     },
     params=LevelParameters,
-    source="log2 of the range from the 0.1st to the 99.9th percentile; roughness as stored against roughness with swapped bytes",
+    source="log2 of the range from the 0.1st to the 99.9th percentile; roughness as stored against roughness with swapped bytes; empty low bytes",
     invariances=("file_order", "duplicate_input"),
     examples=(
         Example("ct_head"),
@@ -81,7 +82,7 @@ class StoredLevels(FrameCheckBase):
         self.sample = Sample(series, params.most_images)
         self.best: float | None = None
         self.seen = 0
-        self.rough, self.few = Worst(), Worst()
+        self.rough, self.scaled, self.few = Worst(), Worst(), Worst()
 
     def frame(self, frame: FramePixels) -> None:
         """See one frame."""
@@ -102,6 +103,8 @@ class StoredLevels(FrameCheckBase):
         ratio = swapped_roughness(stored[top : top + size, left : left + size])
         if ratio > self.params.roughness:
             self.rough.add(frame, ratio, "rougher than with swapped bytes", ratio=ratio)
+        elif high_bytes_only(few):
+            self.scaled.add(frame, levels, "all values multiples of 256")
 
     def finish(self) -> Iterator[Result]:
         """Give the bits in use and the findings."""
@@ -112,6 +115,9 @@ class StoredLevels(FrameCheckBase):
         if 2 * self.rough.count > self.seen:
             text = f"{share(self.rough.count, self.series)} looked at {self.rough.details['ratio']:.0f} times rougher than with their bytes swapped"
             yield self.rough.finding(self.series, "pixels.byte_order", Status.WARN, text)
+        elif 2 * self.scaled.count > self.seen:
+            text = f"every value of {share(self.scaled.count, self.series)} looked at is a multiple of 256: one byte, in the place of the other"
+            yield self.scaled.finding(self.series, "pixels.byte_order", Status.WARN, text)
         elif self.few.count == self.seen and self.best < self.params.fewest_bits and self.best > 0:
             text = f"the images use {2**self.best:.0f} levels of grey at most ({self.best:.1f} bits)"
             yield self.few.finding(self.series, "pixels.few_levels", Status.WARN, text, bits=self.best)

@@ -30,6 +30,16 @@ def swapped_roughness(stored: NDArray[Any]) -> float:
     return here / swapped if here > 0 and swapped > 0 else 1.0
 
 
+def high_bytes_only(stored: NDArray[Any]) -> bool:
+    """Tell whether all 16-bit values are multiples of 256, and at least 8 different ones: values of one byte, with that byte in the wrong place.
+
+    Swapping the bytes of such values only scales them, so that the image is as smooth as before.
+    """
+    if stored.dtype.itemsize != 2 or stored.dtype.kind not in "iu" or bool(np.any(stored & 255)):
+        return False
+    return len(np.unique(stored)) >= 8
+
+
 def _roughness(values: NDArray[Any]) -> float:
     numbers = values.astype(np.float32)
     spread = float(np.mean(np.abs(numbers - np.median(numbers))))

@@ -18,7 +18,7 @@ class Corners:
     Attributes
     ----------
     dark, bright
-        How many corners hold the darkest, the brightest values of the image (four fifths of their pixels).
+        How many corners hold the darkest, the brightest values of the image (four fifths of their pixels); bright ones only where they are flat.
     """
 
     dark: int
@@ -30,10 +30,11 @@ class Corners:
         return self.bright >= 2 and self.bright > self.dark
 
 
-def corners(shown: Floats, near: float = 0.12, size: float = 0.06) -> Corners | None:
+def corners(shown: Floats, near: float = 0.12, size: float = 0.06, flat: float = 0.03) -> Corners | None:
     """Tell what stands in the corners of an image as it is displayed (white is high).
 
-    The beam that passes beside the patient reaches the corners and makes one end of the range there: the dark end on a display.
+    The beam that passes beside the patient reaches the corners and makes one end of the range there: the dark end on a display. It is
+    flat. Where the field is cut so narrow that the corners lie in the abdomen or the shoulders, they may be as bright, but not flat.
     Collimation may be white, but it is cut along straight lines: rows and columns at the rim that hold a single level (90 % of them)
     are cut off first. Collimation that lies askew is not recognised: do not ask for extremities.
 
@@ -45,6 +46,8 @@ def corners(shown: Floats, near: float = 0.12, size: float = 0.06) -> Corners | 
         Share of the range from the 1st to the 99th percentile that counts as the end of it.
     size
         Side of a corner as a share of the image.
+    flat
+        Share of the range within which nine tenths of a bright corner lie.
 
     Returns
     -------
@@ -54,25 +57,26 @@ def corners(shown: Floats, near: float = 0.12, size: float = 0.06) -> Corners | 
     low, high = (float(value) for value in np.percentile(shown, [1, 99]))
     if high <= low:
         return None
-    level = (shown - low) / (high - low)
-    ends = _cut(np.where(level < near, -1, np.where(level > 1 - near, 1, 0)))
-    rows, columns = ends.shape
+    level = _cut((shown - low) / (high - low), near)
+    rows, columns = level.shape
     if min(rows, columns) < 16:
         return None
     r, c = max(2, round(size * rows)), max(2, round(size * columns))
-    squares = [ends[:r, :c], ends[:r, -c:], ends[-r:, :c], ends[-r:, -c:]]
-    return Corners(*(sum(bool(np.mean(square == end) >= 0.8) for square in squares) for end in (-1, 1)))
+    squares = [level[:r, :c], level[:r, -c:], level[-r:, :c], level[-r:, -c:]]
+    dark = sum(bool(np.mean(square < near) >= 0.8) for square in squares)
+    bright = sum(bool(np.mean(square > 1 - near) >= 0.8 and np.ptp(np.percentile(square, [5, 95])) < flat) for square in squares)
+    return Corners(dark, bright)
 
 
-def _cut(ends: NDArray[Any], whole: float = 0.9) -> NDArray[Any]:
+def _cut(level: Floats, near: float, whole: float = 0.9) -> Floats:
     """Cut off rows and columns at the rim that lie at one end of the range."""
     for _ in range(4):
-        before = ends.shape
+        before = level.shape
         for turn in range(4):
-            turned = np.rot90(ends, turn)
-            full = (np.abs(turned.mean(axis=1)) >= whole) if turned.size else np.zeros(0, bool)
+            turned = np.rot90(level, turn)
+            full = np.maximum((turned < near).mean(axis=1), (turned > 1 - near).mean(axis=1)) >= whole if turned.size else np.zeros(0, bool)
             count = int(np.argmin(full)) if not full.all() else len(full)
-            ends = np.rot90(turned[count:], -turn)
-        if ends.shape == before:
+            level = np.rot90(turned[count:], -turn)
+        if level.shape == before:
             break
-    return ends
+    return level

@@ -326,8 +326,10 @@ def test_demo_day(tmp_path):
     studies = key["studies"]
     assert key["date"] == "2026-02-28"
     assert [study["fault"] for study in studies].count(None) == 4
-    assert {study["code"] for study in studies} == {None, "slices.missing", "pixels.blank", "identity.two_patients", "file.truncated"}
-    assert len({study["study_uid"] for study in studies}) == len(studies) == 8
+    of_files = {"slices.missing", "pixels.blank", "identity.two_patients", "file.truncated"}
+    of_pixels = {"mr.ghosts", "ct.rings", "radiograph.lines", "pixels.stripes", "slices.misordered"}
+    assert {study["code"] for study in studies} == {None, *of_files, *of_pixels}
+    assert len({study["study_uid"] for study in studies}) == len(studies) == 13
     for study in studies:
         files = sorted((tmp_path / study["folder"]).iterdir())
         assert len(files) == study["files"]

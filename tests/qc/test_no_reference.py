@@ -7,11 +7,11 @@ from phantoms.synthetic import spoil
 from phantoms.synthetic.degrade import magnitude_noise, through_psf
 from phantoms.synthetic.shapes import Grid, ellipse
 from qc.measure.border import both_ends, cut_off
-from qc.measure.depth import swapped_roughness, used_bits
+from qc.measure.depth import high_bytes_only, swapped_roughness, used_bits
 from qc.measure.elements import dark_columns, linear_field
 from qc.measure.exposure import deviation_index
 from qc.measure.ghost_bands import air_is_noise, amplitude, bands
-from qc.measure.likeness import best_exchange, near_copies, odd_slices, texture, thumbnail
+from qc.measure.likeness import exchanges, near_copies, odd_slices, texture, thumbnail
 from qc.measure.lone_wave import lone_wave
 from qc.measure.polar import ring_sums
 from qc.measure.sharpness import REACHES, RISE_OF_SIGMA, borders, edge_profiles, fine_structure, rise_px
@@ -86,6 +86,21 @@ def test_edge_width_in_mm(spacing, sigma):
             break
     truth = RISE_OF_SIGMA * np.sqrt(sigma**2 + spacing**2 / 12)  # the area of a pixel blurs too
     assert found * spacing == pytest.approx(truth, rel=0.10)
+
+
+@pytest.mark.parametrize(("spacing", "scalp"), [(0.9, 4.0), (0.9, 8.0), (1.2, 6.0)])
+@pytest.mark.parametrize("sigma", [0.6, 1.0])
+def test_edge_width_of_a_thin_scalp_over_dark_bone(spacing, scalp, sigma):
+    grid = Grid(round(240 / spacing), round(240 / spacing), (spacing, spacing))
+
+    def draw(g):
+        bone, brain = ellipse(g, (0.3, 0.2), (80 - scalp, 95 - scalp)), ellipse(g, (0.3, 0.2), (74 - scalp, 89 - scalp))
+        return 900 * ellipse(g, (0.3, 0.2), (80, 95)) - 840 * bone + 460 * brain
+
+    image = through_psf(grid, draw, sigma) + rng(2).normal(0, 15, grid.shape)
+    places = borders(image[1:-1], image[:-2], image[2:], 0, 520)
+    found = rise_px(edge_profiles(image[1:-1], places, 0, 520, REACHES[0]))
+    assert found * spacing == pytest.approx(RISE_OF_SIGMA * np.sqrt(sigma**2 + spacing**2 / 12), rel=0.10)
 
 
 def test_no_edge_no_width():
@@ -196,18 +211,36 @@ def thumbnails(stack):
 
 
 def test_a_stack_in_order_has_no_odd_slice():
-    assert odd_slices(thumbnails(head_stack())) == []
+    pictures = thumbnails(head_stack())
+    assert odd_slices(pictures) == []
+    assert exchanges(pictures) == []
 
 
-def test_swapped_slices_name_each_other():
+def test_a_small_picture_is_the_mean_of_each_field():
+    ramp = np.arange(160.0)[:, None] + np.zeros((160, 200))
+    rows = np.arange(20.0)
+    assert np.allclose(thumbnail(ramp), ((rows - rows.mean()) / rows.std())[:, None], atol=2e-3)
+    checks = np.indices((160, 160)).sum(axis=0) % 4 < 2  # finer than a field: nothing is left of it
+    assert np.ptp(thumbnail(1000.0 * (np.arange(160) < 80)[:, None] + checks)[:10]) < 0.02
+
+
+@pytest.mark.parametrize("pair", [(6, 16), (3, 9), (12, 17), (1, 22)])
+def test_swapped_slices_name_each_other(pair):
+    one, other = pair
     stack = head_stack()
-    stack[6], stack[16] = stack[16], stack[6]
-    pictures = thumbnails(stack)
-    assert 16 in {one.index for one in odd_slices(pictures)} <= {6, 16}
-    assert best_exchange(pictures, 6).index == 16
-    change = best_exchange(pictures, 16)
-    assert change.index == 6
-    assert change.after < 0.5 * change.before
+    stack[one], stack[other] = stack[other], stack[one]
+    found = exchanges(thumbnails(stack))
+    assert [{pair.one, pair.other} for pair in found] == [{one, other}]
+    assert found[0].left < 0.5
+
+
+def test_a_body_alike_on_both_sides_has_no_swapped_slices():
+    egg = [ellipse(Grid(96, 96, (2.0, 2.0)), (0, 0), (a, a + 10)) for a in 80 * np.sqrt(1 - np.linspace(-0.95, 0.95, 19) ** 2)]
+    assert exchanges(thumbnails([100 * one + rng(k).normal(0, 4, one.shape) for k, one in enumerate(egg)])) == []
+
+
+def test_noise_has_no_swapped_slices():
+    assert exchanges(thumbnails(rng(11).normal(0, 1, (200, 96, 96)))) == []
 
 
 def test_a_foreign_slice_fits_nowhere():
@@ -216,8 +249,7 @@ def test_a_foreign_slice_fits_nowhere():
     stack[10] = np.roll(stack[10], 20, axis=1)
     pictures = thumbnails(stack)
     assert [one.index for one in odd_slices(pictures)] == [10]
-    change = best_exchange(pictures, 10)
-    assert change.after > 0.65 * change.before
+    assert exchanges(pictures) == []
 
 
 def test_near_copies_are_told_from_neighbours_by_their_noise():
@@ -226,6 +258,16 @@ def test_near_copies_are_told_from_neighbours_by_their_noise():
     pairs = near_copies(np.stack([texture(one) for one in stack]))
     assert [(one, other) for one, other, _ in pairs] == [(5, 12)]
     assert texture(np.zeros((64, 64))) is None
+
+
+def test_slices_that_share_their_noise_are_no_copies():
+    noise = rng(10).normal(0, 8, (30, 96, 96))
+    shared = [noise[k] + 0.99 * noise[k + 1] for k in range(29)]  # every slice half the last one, as overlapping slices are
+    assert near_copies(np.stack([texture(one) for one in shared])) == []
+    slow = np.cumsum(noise, axis=0)[10:]  # nearly the same noise from slice to slice: correlation up to 0.98
+    assert near_copies(np.stack([texture(one) for one in slow])) == []
+    shared[20] = shared[4] + rng(12).normal(0, 0.5, shared[4].shape)
+    assert [(one, other) for one, other, _ in near_copies(np.stack([texture(one) for one in shared]))] == [(4, 20)]
 
 
 # -- field of view, levels, elements ------------------------------------------------------------------------------------
@@ -245,6 +287,15 @@ def test_share_of_the_border_in_the_body():
     assert cut_off(padded, -300).percent == pytest.approx(100 * 4 * np.arcsin(0.5) / (2 * np.pi), abs=2.5)
 
 
+def test_a_couch_on_the_border_is_no_body():
+    grid = Grid(256, 256, (1.0, 1.0))
+    head = 1000 * ellipse(grid, (0, 0), (70, 85)) - 1000 + rng().normal(0, 10, grid.shape)
+    head[248:252], head[252:] = -150, -650  # a wall of 4 mm; the border is read in it
+    assert cut_off(head, -300, depth=12).percent == 0.0
+    head[:, 60:196] = 30  # a neck that fills the field from end to end
+    assert cut_off(head, -300, depth=12).percent == pytest.approx(100 * 2 * 136 / (4 * 249), abs=1.5)
+
+
 def test_both_ends():
     image = np.zeros((100, 100))
     image[:, 30:70] = 100
@@ -260,6 +311,17 @@ def test_bits_and_bytes():
     assert swapped_roughness(smooth) < 0.5
     assert swapped_roughness(smooth.byteswap()) > 2.5
     assert swapped_roughness(smooth.astype(np.uint8)) == 1.0
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.uint16])
+def test_values_of_one_byte_in_the_place_of_the_other(kind):
+    faint = np.clip(60 + 30 * np.sin(np.arange(128) / 20)[None, :] + rng().normal(0, 3, (128, 128)), 0, 127).astype(kind)
+    assert swapped_roughness(faint.byteswap()) < 2.5  # as smooth as before
+    assert high_bytes_only(faint.byteswap())
+    assert not high_bytes_only(faint)
+    assert not high_bytes_only((1000 + faint).byteswap())
+    assert not high_bytes_only(256 * (faint > 60).astype(kind))  # a mask
+    assert not high_bytes_only(np.zeros((16, 16), kind))
 
 
 def test_dead_elements_of_a_linear_probe():
