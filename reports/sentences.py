@@ -109,6 +109,7 @@ TITLES = {
     "slices.near_duplicate": "Nearly the same image at two places",
     "mr.ghosts": "Ghosts beside the patient",
     "mr.wrapped": "Head is folded over",
+    "ct.mtf_methods": "Line pairs and rods differ in MTF",
     "ct.rings": "Ring in the CT images",
     "ct.truncated": "Patient reaches beyond the field of view",
     "stack.spikes": "Single images leap out of the series",
