@@ -205,7 +205,6 @@ REASONS = {
     "suv_entries_missing": "What SUV is computed from is missing or has no sense.",
     "injection_time_unknown": "The time of injection is not known, or makes no sense.",
     "header_implausible": "The header gives a collimated field of almost nothing: its entries are no places in the image.",
-    "no_collimation_seen": "The header does not give the collimated field, and no edge of it can be seen in the picture.",
     "for_processing": "Raw images are not judged as pictures.",
     "shown_inverted": "The image shows as its negative.",
     "no_pixel_data": "There are no pixels in the files.",
