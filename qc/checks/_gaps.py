@@ -53,10 +53,11 @@ def _zones(frames: Sequence[Frame], stack: geometry.Stack, zone_slices: int) -> 
     """Split the locations where the header says that the plan changes for good; one range where it does not.
 
     The plan is thickness and nominal distance, else the acquisition. The distance must change with it: two acquisitions with
-    the same distance are one zone, and a distance that changes by itself is no plan.
+    the same distance are one zone, and a distance that changes by itself is no plan. A value that is no number ("2.5 mm") still
+    tells where it changes.
     """
     for keywords in (("SliceThickness", "SpacingBetweenSlices"), ("AcquisitionNumber",)):
-        signs = [tuple(frames[members[0]].get(name) for name in keywords) for members in stack.members]
+        signs = [tuple(_sign(frames[members[0]], name) for name in keywords) for members in stack.members]
         starts = [0] + [at for at in range(1, len(signs)) if signs[at] != signs[at - 1]]
         zones = [range(start, stop) for start, stop in zip(starts, [*starts[1:], len(signs)], strict=True)]
         if len(zones) < 2 or any(len(zone) < zone_slices for zone in zones):
@@ -65,6 +66,14 @@ def _zones(frames: Sequence[Frame], stack: geometry.Stack, zone_slices: int) -> 
         if max(spacings) - min(spacings) > float(geometry.tolerance_mm(1.0, min(spacings), stack.rounding_mm)):
             return zones
     return [range(len(stack.locations_mm))]
+
+
+def _sign(frame: Frame, keyword: str) -> Any:
+    """A header value, else the text that could not be read as one."""
+    value = frame.get(keyword)
+    if value is not None:
+        return value
+    return next((problem.text for problem in frame.instance.problems if problem.keyword == keyword), None)
 
 
 def _junction(stack: geometry.Stack, upper: int, spacing: float) -> list[Step]:

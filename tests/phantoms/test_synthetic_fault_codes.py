@@ -110,3 +110,10 @@ def test_each_of_the_two_alone_is_in_order(name, studies, check):
 def test_two_exchanged_patients_are_not_seen(studies, check):
     both = [*studies["dx_chest"], *studies["ct_head"]]
     assert check(inject("swapped_patient_between_studies", both, np.random.default_rng(0))) == (set(), set())
+
+
+def test_zones_whose_thickness_is_no_number_are_still_planned(check):
+    files = inject("thickness_in_words", make("two_zone_ct", 0).datasets, np.random.default_rng(0))
+    codes, _ = check(files)
+    assert ("slices.multi_zone", "info") in codes
+    assert not [code for code, status in codes if status == "fail"]
