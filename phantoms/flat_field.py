@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -218,11 +219,11 @@ def _squares_shown(
     return picture(pixels.values, f"Flat field: {title}", (area, worst), spacing, window=(0.85 * middle, 1.15 * middle))
 
 
-def _box(top: float, left: float, rows: float, columns: float, label: str, role: str) -> Shape:
+def _box(top: float, left: float, rows: float, columns: float, label: str, role: Literal["measured", "found", "problem"]) -> Shape:
     """A rectangle around whole pixels."""
     top, left = top - 0.5, left - 0.5
     corners = ((top, left), (top, left + columns), (top + rows, left + columns), (top + rows, left), (top, left))
-    return Shape("polygon", corners, label, "measured" if role == "measured" else "problem" if role == "problem" else "found")
+    return Shape("polygon", corners, label, role)
 
 
 def _by_pixel(pixels: FramePixels, which: str, ratio: float) -> Iterator[Result]:

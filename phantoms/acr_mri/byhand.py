@@ -9,6 +9,11 @@ from typing import Any
 from qc.errors import ConfigurationError, NotEvaluable
 from qc.results import Measurement, Metric, Subject
 
+# where a test was told to measure, and by whom; what else a test has are settings of its method
+RECORDED = frozenset({
+    "slice_number", "center_row_px", "center_col_px", "roll_deg", "region_radius_mm", "set_by", "set_at", "set_why",
+})  # fmt: skip
+
 
 @dataclass(frozen=True)
 class SetByHand:
@@ -60,7 +65,7 @@ class SetByHand:
         """Return what goes into the details of every value: nothing where nothing was set."""
         if not self.by_hand:
             return {}
-        said = [field for field in fields(SetRegionByHand) if getattr(self, field.name, field.default) != field.default]
+        said = [field for field in fields(self) if field.name in RECORDED and getattr(self, field.name) != field.default]
         return {"by_hand": {field.name: getattr(self, field.name) for field in said}}
 
 

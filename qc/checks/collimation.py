@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -172,15 +173,10 @@ class Collimation(FrameCheckBase):
             yield COLLIMATED.missing(reason, subject, "picture")
 
 
-def _outline(one: Field, label: str, role: str) -> Shape:
+def _outline(one: Field, label: str, role: Literal["found", "problem"]) -> Shape:
     """The field as a rectangle."""
     rows, columns = one.shape
     left, top, right, bottom = (one.insets.get(side, 0.0) for side in SIDES)
     right, bottom = columns - right - 0.5, rows - bottom - 0.5
     left, top = left - 0.5, top - 0.5
-    return Shape(
-        "polygon",
-        ((top, left), (top, right), (bottom, right), (bottom, left), (top, left)),
-        label,
-        "found" if role == "found" else "problem",
-    )
+    return Shape("polygon", ((top, left), (top, right), (bottom, right), (bottom, left), (top, left)), label, role)
